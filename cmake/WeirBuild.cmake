@@ -1,0 +1,60 @@
+# How everything in this tree is compiled: standard, warnings, sanitizers, ccache, output folders.
+set(WEIR_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
+option(WEIR_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  find_program(WEIR_CCACHE ccache)
+  if(WEIR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    # A precompiled header carries time stamps; these are what ccache must overlook to cache its users.
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+        "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;${WEIR_CCACHE}")
+  endif()
+  find_program(WEIR_MOLD mold)
+  if(WEIR_MOLD)
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+# What every target of ours is compiled with; nothing of it reaches a user's targets.
+add_library(weir_build_flags INTERFACE)
+target_compile_options(weir_build_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wimplicit-fallthrough -g1)
+if(WEIR_WARNINGS_AS_ERRORS)
+  target_compile_options(weir_build_flags INTERFACE -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(weir_build_flags INTERFACE -Wno-unused-private-field)
+else()
+  # GCC names what its thread sanitizer cannot model (Asio's fences); clang has no such warning.
+  target_compile_options(weir_build_flags INTERFACE $<$<CONFIG:Debug>:-Wno-tsan>)
+endif()
+if(WEIR_SANITIZE)
+  add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -O1)
+  add_link_options(-fsanitize=${WEIR_SANITIZE})
+  if(WEIR_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+      add_compile_options(-fno-sanitize=function)
+    endif()
+  endif()
+endif()
+
+# weir_library(NAME EXPORT short-name): the shared shape of weir's libraries: alias weir::short-name,
+# public headers in include/, strict warnings, installed and exported.
+function(weir_library name short)
+  add_library(${name} ${ARGN})
+  add_library(weir::${short} ALIAS ${name})
+  set_target_properties(${name} PROPERTIES EXPORT_NAME ${short})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:weir_build_flags>)
+endfunction()
