@@ -3,6 +3,9 @@ set(WEIR_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize=")
 option(WEIR_WARNINGS_AS_ERRORS "Treat warnings as errors" OFF)
 
 if(PROJECT_IS_TOP_LEVEL)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
+  endif()
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
   find_program(WEIR_CCACHE ccache)
   if(WEIR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -12,7 +15,11 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
   find_program(WEIR_MOLD mold)
   if(WEIR_MOLD)
-    add_link_options(-fuse-ld=mold)
+    include(CheckLinkerFlag)
+    check_linker_flag(CXX -fuse-ld=mold WEIR_LINKS_WITH_MOLD)  # GCC knows it from version 12.1
+    if(WEIR_LINKS_WITH_MOLD)
+      add_link_options(-fuse-ld=mold)
+    endif()
   endif()
 endif()
 
@@ -26,15 +33,21 @@ find_package(Threads REQUIRED)
 # What every target of ours is compiled with; nothing of it reaches a user's targets.
 add_library(weir_build_flags INTERFACE)
 target_compile_options(weir_build_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
-  -Woverloaded-virtual -Wimplicit-fallthrough -g1)
+  -Woverloaded-virtual -Wimplicit-fallthrough)
+# Line numbers are enough for profiles, stack traces and sanitizers, and cost little to build; the
+# debug preset keeps whole symbols.
+if(WEIR_SANITIZE OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+  target_compile_options(weir_build_flags INTERFACE -g1)
+endif()
+target_compile_definitions(weir_build_flags INTERFACE $<$<CONFIG:Debug>:_GLIBCXX_ASSERTIONS>)
 if(WEIR_WARNINGS_AS_ERRORS)
   target_compile_options(weir_build_flags INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(weir_build_flags INTERFACE -Wno-unused-private-field)
-else()
-  # GCC names what its thread sanitizer cannot model (Asio's fences); clang has no such warning.
-  target_compile_options(weir_build_flags INTERFACE $<$<CONFIG:Debug>:-Wno-tsan>)
+elseif(WEIR_SANITIZE MATCHES "thread")
+  # GCC names what its thread sanitizer cannot model (Asio's fences); Clang has no such warning.
+  target_compile_options(weir_build_flags INTERFACE -Wno-tsan)
 endif()
 if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -O1)
