@@ -1,0 +1,76 @@
+// Channel: a consumer's way to the providers of services.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "weir/method.h"
+#include "weir/runtime.h"
+#include "weir/status.h"
+
+namespace weir {
+
+namespace detail {
+class ChannelCore;
+}
+
+struct ChannelOptions {
+  // Strategy by name, with parameters: "round_robin", "consistent_hash:vnodes=160".
+  std::string load_balance = "round_robin";
+  // Deadline of calls that set none.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  // From the start of a TCP connect to the first valid frame of the provider.
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
+  // A connection without calls is closed after this long.
+  std::chrono::nanoseconds idle_timeout = std::chrono::minutes(10);
+  // PING after this much silence; with calls in flight, after keepalive_busy.
+  std::chrono::nanoseconds keepalive = std::chrono::seconds(30);
+  std::chrono::nanoseconds keepalive_busy = std::chrono::seconds(10);
+  // How long a PING may go unanswered before the connection is given up.
+  std::chrono::nanoseconds keepalive_timeout = std::chrono::seconds(10);
+  // First wait before reconnecting; grows by 1.6 up to reconnect_max, jitter 0.2.
+  std::chrono::nanoseconds reconnect_min = std::chrono::milliseconds(100);
+  std::chrono::nanoseconds reconnect_max = std::chrono::seconds(5);
+  // Attempts per call, the first included. Calls that provably did not start are tried again on
+  // another provider for free; others only if the method is idempotent, and against a budget.
+  std::uint32_t max_attempts = 3;
+  // Calls waiting for a provider or for room on a connection; above it RESOURCE_EXHAUSTED.
+  std::uint32_t max_waiting_calls = 16'384;
+  // Largest reply message and attachment accepted, bytes.
+  std::uint32_t max_message_bytes = 16u << 20;
+  std::uint32_t max_attachment_bytes = 64u << 20;
+  // Send and verify XXH3-64 checksums of payloads.
+  bool checksum = false;
+  // The threads that run this channel's connections. Null: the channel makes its own, with
+  // `threads`. Give a server's runtime so that calls made in its handlers need no other thread.
+  std::shared_ptr<Runtime> runtime;
+  ThreadOptions threads = {.model = ThreadModel::kMultiReactor, .reactors = 1};
+};
+
+// Finds providers through a registry, keeps one multiplexed connection per provider and reactor,
+// chooses a provider per call, and retries where that is safe. A resource; thread-safe. Stubs made
+// from it keep its core alive. The destructor fails what is still running with CANCELLED.
+class Channel {
+ public:
+  // `registry_url`: "zk://...", "file://...", "list://host:port", ... (weir/registry.h). A mistake
+  // in it or in the options does not throw: status() tells, and so does every call.
+  explicit Channel(std::string_view registry_url, ChannelOptions options = {});
+  ~Channel();
+  Channel(Channel&&) noexcept;
+  Channel& operator=(Channel&&) noexcept;
+
+  // Why this channel cannot be used; OK if it can.
+  const Status& status() const noexcept;
+  // Waits until a provider of `service` is known. DEADLINE_EXCEEDED otherwise. Not from a reactor.
+  Status WaitForProviders(std::string_view service, std::chrono::nanoseconds timeout);
+
+  const std::shared_ptr<detail::ChannelCore>& core() const noexcept { return core_; }
+
+ private:
+  std::shared_ptr<detail::ChannelCore> core_;
+};
+
+}  // namespace weir

@@ -1,0 +1,211 @@
+// How a handler's form is read from its signature, and how each form is run. Used by generated
+// code.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+
+#include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <concepts>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "weir/buffer.h"
+#include "weir/server_context.h"
+#include "weir/status.h"
+
+namespace weir {
+
+class Service;
+
+namespace detail {
+
+// A call being handled, as generated code sees it. The server completes each exactly once.
+class ServerCall {
+ public:
+  ServerCall(const ConnectionFacts& connection, const MethodInfo& method) noexcept
+      : context_(connection, method) {}
+  ServerCall(const ServerCall&) = delete;
+  ServerCall& operator=(const ServerCall&) = delete;
+
+  ServerContext& context() noexcept { return context_; }
+  // The serialised request. Valid until RunHandler returns.
+  virtual std::string_view body() const noexcept = 0;
+  // Ends the call; only the first of these counts. Any thread if the call is shared.
+  virtual void Complete(const google::protobuf::MessageLite& reply) noexcept = 0;
+  virtual void Fail(const Status& status) noexcept = 0;
+
+  // Shared ownership, for the forms that outlive RunHandler.
+  virtual void AddRef() noexcept = 0;
+  virtual void Release() noexcept = 0;
+  // Keeps a deferred handler's request alive as long as the call.
+  void KeepRequest(std::unique_ptr<google::protobuf::MessageLite> request) noexcept {
+    request_ = std::move(request);
+  }
+  // Emitted on the reactor when the call is cancelled. Only on the reactor, before the call ends.
+  asio::cancellation_slot cancellation_slot() { return cancellation_.slot(); }
+
+ protected:
+  ~ServerCall() = default;
+
+  // For the server: fills in and reads out the context.
+  void SetDeadline(ServerContext::Clock::time_point deadline) noexcept {
+    context_.deadline_ = deadline;
+  }
+  void SetAttempt(std::uint32_t attempt) noexcept { context_.attempt_ = attempt; }
+  Metadata& MutableMetadata() noexcept { return context_.metadata_; }
+  Buffer& MutableAttachment() noexcept { return context_.attachment_; }
+  Buffer& ReplyAttachment() noexcept { return context_.reply_attachment_; }
+  // Tells the handler, through every way it may listen. On the reactor.
+  void EmitCancel();
+  // After this no cancellation callback runs any more.
+  void DropCancelCallback() noexcept;
+
+ private:
+  ServerContext context_;
+  std::unique_ptr<google::protobuf::MessageLite> request_;
+  asio::cancellation_signal cancellation_;
+};
+
+using ServerCallRef = OwnerRef<ServerCall>;
+using RunHandler = void (*)(Service& service, ServerCall& call) noexcept;
+
+enum class HandlerForm : std::uint8_t { kPlain, kCoroutine, kDeferred };
+
+// Requests up to this size are parsed into a message that the thread keeps, so that its memory is
+// reused; larger ones into a fresh one, so that memory is given back.
+inline constexpr std::size_t kReusedRequestBytes = 64 * 1024;
+
+// Parses, or fails the call with INVALID_ARGUMENT.
+bool ParseRequest(ServerCall& call, google::protobuf::MessageLite& request) noexcept;
+// Fails the call with INTERNAL, naming the method and the exception in flight (or "unknown").
+void FailFromException(ServerCall& call) noexcept;
+
+}  // namespace detail
+
+// The answer of a deferred handler: complete it once, from any thread. A resource, movable. Dropped
+// without an answer, the call fails with INTERNAL.
+template <class Message>
+class Reply {
+ public:
+  explicit Reply(detail::ServerCallRef call) noexcept : call_(std::move(call)) {}
+  Reply(Reply&&) noexcept = default;
+  Reply& operator=(Reply&& other) noexcept {
+    Drop();
+    call_ = std::move(other.call_);
+    return *this;
+  }
+  ~Reply() { Drop(); }
+
+  // Answers. Answers after the first are ignored.
+  void operator()(const Result<Message>& result) noexcept {
+    const detail::ServerCallRef call = std::move(call_);
+    if (!call) return;
+    if (result.ok()) {
+      call->Complete(*result);
+    } else {
+      call->Fail(result.status());
+    }
+  }
+
+ private:
+  void Drop() noexcept {
+    if (call_) call_->Fail(Internal("the handler dropped its reply"));
+    call_ = {};
+  }
+  detail::ServerCallRef call_;
+};
+
+namespace detail {
+
+template <class Self, class Request, class Message, auto Method>
+concept PlainHandler = requires(Self& self, ServerContext& context, const Request& request) {
+  { (self.*Method)(context, request) } -> std::same_as<Result<Message>>;
+};
+template <class Self, class Request, class Message, auto Method>
+concept CoroutineHandler = requires(Self& self, ServerContext& context, const Request& request) {
+  { (self.*Method)(context, request) } -> std::same_as<asio::awaitable<Result<Message>>>;
+};
+template <class Self, class Request, class Message, auto Method>
+concept DeferredHandler = requires(Self& self, ServerContext& context, const Request& request,
+                                   Reply<Message> reply) {
+  { (self.*Method)(context, request, std::move(reply)) } -> std::same_as<void>;
+};
+template <class Self, class Request, class Message, auto Method>
+concept AnyHandler = PlainHandler<Self, Request, Message, Method> ||
+    CoroutineHandler<Self, Request, Message, Method> ||
+    DeferredHandler<Self, Request, Message, Method>;
+
+template <class Self, class Request, class Message, auto Method>
+struct Handler {
+  static constexpr HandlerForm kForm =
+      PlainHandler<Self, Request, Message, Method>       ? HandlerForm::kPlain
+      : CoroutineHandler<Self, Request, Message, Method> ? HandlerForm::kCoroutine
+                                                         : HandlerForm::kDeferred;
+
+  static void Run(Service& service, ServerCall& call) noexcept {
+    try {
+      auto& self = static_cast<Self&>(service);
+      if constexpr (kForm == HandlerForm::kPlain) {
+        RunPlain(self, call);
+      } else if constexpr (kForm == HandlerForm::kCoroutine) {
+        Request request;
+        if (!ParseRequest(call, request)) return;
+        asio::co_spawn(call.context().executor(),
+                       Drive(self, ServerCallRef::Share(&call), std::move(request)),
+                       asio::bind_cancellation_slot(call.cancellation_slot(), asio::detached));
+      } else {
+        auto request = std::make_unique<Request>();
+        if (!ParseRequest(call, *request)) return;
+        const Request& kept = *request;
+        call.KeepRequest(std::move(request));
+        (self.*Method)(call.context(), kept, Reply<Message>(ServerCallRef::Share(&call)));
+      }
+    } catch (...) {
+      FailFromException(call);
+    }
+  }
+
+ private:
+  static void RunPlain(Self& self, ServerCall& call) {
+    if (call.body().size() > kReusedRequestBytes) {
+      Request request;
+      Answer(self, call, request);
+    } else {
+      thread_local Request request;
+      Answer(self, call, request);
+    }
+  }
+
+  static void Answer(Self& self, ServerCall& call, Request& request) {
+    if (!ParseRequest(call, request)) return;
+    const Result<Message> reply = (self.*Method)(call.context(), request);
+    if (reply.ok()) {
+      call.Complete(*reply);
+    } else {
+      call.Fail(reply.status());
+    }
+  }
+
+  static asio::awaitable<void> Drive(Self& self, ServerCallRef call, Request request) {
+    try {
+      const Result<Message> reply = co_await (self.*Method)(call->context(), request);
+      if (reply.ok()) {
+        call->Complete(*reply);
+      } else {
+        call->Fail(reply.status());
+      }
+    } catch (...) {
+      FailFromException(*call);
+    }
+  }
+};
+
+}  // namespace detail
+}  // namespace weir

@@ -1,0 +1,49 @@
+// Runtime: the threads that run connections and handlers.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <cstdint>
+#include <memory>
+
+namespace weir {
+
+namespace detail {
+class RuntimeCore;
+}
+
+// How work is spread over threads.
+enum class ThreadModel : std::uint8_t {
+  kSingleReactor,  // one thread does everything
+  kMultiReactor,   // an acceptor and N reactors; a handler runs on its connection's reactor
+};
+
+struct ThreadOptions {
+  ThreadModel model = ThreadModel::kMultiReactor;
+  // Reactor threads. 0: one per core. kSingleReactor always has one.
+  std::uint32_t reactors = 0;
+  // Threads for methods marked (weir.blocking), started when the first such method is added.
+  std::uint32_t workers = 4;
+  // Calls waiting for a worker; above it RESOURCE_EXHAUSTED.
+  std::uint32_t max_queued_work = 4'096;
+};
+
+// A set of reactors, each one thread with its own event loop. A resource; thread-safe. Shared by
+// the servers and channels that were given it. The last owner must not be one of its own threads.
+class Runtime {
+ public:
+  explicit Runtime(ThreadOptions options = {});
+  ~Runtime();  // stops and joins the threads
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  std::uint32_t reactors() const noexcept;
+  // The event loop of a reactor: co_spawn here to run beside its connections. `index` < reactors().
+  asio::any_io_executor executor(std::uint32_t index = 0) const;
+
+  detail::RuntimeCore& core() const noexcept { return *core_; }
+
+ private:
+  std::unique_ptr<detail::RuntimeCore> core_;
+};
+
+}  // namespace weir
