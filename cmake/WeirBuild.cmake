@@ -29,6 +29,10 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
+find_path(WEIR_ASIO_INCLUDE_DIR asio.hpp)
+if(NOT WEIR_ASIO_INCLUDE_DIR)
+  message(FATAL_ERROR "asio.hpp is not there; scripts/bootstrap.sh installs everything weir needs")
+endif()
 
 # What every target of ours is compiled with; nothing of it reaches a user's targets.
 add_library(weir_build_flags INTERFACE)
@@ -60,7 +64,7 @@ if(WEIR_SANITIZE)
   endif()
 endif()
 
-# weir_library(NAME EXPORT short-name): the shared shape of weir's libraries: alias weir::short-name,
+# weir_library(NAME short-name SOURCE...): the shared shape of weir's libraries: alias weir::short-name,
 # public headers in include/, strict warnings, installed and exported.
 function(weir_library name short)
   add_library(${name} ${ARGN})
@@ -70,4 +74,5 @@ function(weir_library name short)
   target_include_directories(${name} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:weir_build_flags>)
+  set_property(GLOBAL APPEND PROPERTY WEIR_LIBRARIES ${name})  # for WeirInstall.cmake
 endfunction()
