@@ -61,18 +61,18 @@ class Snapshot {
 
 // The call to be placed, as far as strategies may look at it.
 struct RequestView {
-  std::string_view method;     // "greeter.Greeter/Hello"
-  std::string_view key;        // the (weir.hash_key) field, or the key set on the call
-  std::uint64_t key_hash = 0;  // HashKey(key), computed once, in the stub
-  bool has_key = false;        // without a key, key strategies fall back on PickContext::random
+  std::string_view method = {};  // "greeter.Greeter/Hello"
+  std::string_view key = {};     // the (weir.hash_key) field, or the key set on the call
+  std::uint64_t key_hash = 0;    // HashKey(key), computed once, in the stub; goes with `key`
+  bool has_key = false;          // without a key, key strategies fall back on PickContext::random
 };
 
 // The varying inputs of a pick, filled by the channel.
 struct PickContext {
-  std::uint64_t sequence = 0;       // increases by one per call; random start per channel
-  std::uint64_t random = 0;         // one random word
-  std::int64_t now_ns = 0;          // steady clock
-  std::span<const Index> excluded;  // tried already by this call, or known to be unreachable
+  std::uint64_t sequence = 0;            // increases by one per call; random start per channel
+  std::uint64_t random = 0;              // one random word
+  std::int64_t now_ns = 0;               // steady clock
+  std::span<const Index> excluded = {};  // tried already by this call, or known to be unreachable
 };
 
 // True if `i` is among the excluded. (The list is almost always empty and never long.)
@@ -83,14 +83,31 @@ inline bool IsExcluded(const PickContext& context, Index i) noexcept {
   return false;
 }
 
-// "name:key=value,key=value", parsed. Typed getters report a malformed value by key and position.
+// "name:key=value,key=value", parsed. A value. The getters give `fallback` for an absent key; a
+// value they cannot accept is INVALID_ARGUMENT naming key, value, position and the allowed form.
 class Parameters {
  public:
+  // INVALID_ARGUMENT names the position and the expected form. Known keys and the values' forms are
+  // the strategy's to check.
   static Result<Parameters> Parse(std::string_view strategy_text);
   const std::string& name() const noexcept { return name_; }
   const std::map<std::string, std::string, std::less<>>& values() const noexcept { return values_; }
 
+  // A decimal integer from `min` to `max`.
+  Result<std::int64_t> Integer(std::string_view key, std::int64_t fallback, std::int64_t min,
+                               std::int64_t max) const;
+  // A decimal number ("1.25") from `min` to `max`.
+  Result<double> Number(std::string_view key, double fallback, double min, double max) const;
+  // One of `choices`; the result is its position among them.
+  Result<std::size_t> OneOf(std::string_view key, std::size_t fallback,
+                            std::span<const std::string_view> choices) const;
+  // Refuses every key that is not in `known`.
+  Status RefuseOthers(std::span<const std::string_view> known) const;
+
  private:
+  Status Refuse(std::string_view key, std::string_view expected) const;
+
+  std::string text_;  // whole, for messages
   std::string name_;
   std::map<std::string, std::string, std::less<>> values_;
 };
@@ -98,7 +115,8 @@ class Parameters {
 // A strategy: two functions and a name, no members, no virtual call.
 struct LoadBalance {
   // Chooses a provider; kNone if the snapshot is empty or everything is excluded. Pure; allocates
-  // nothing, takes no lock, makes no system call. Any thread.
+  // nothing, takes no lock, makes no system call. Any thread. The snapshot must hold the tables
+  // that this strategy's `build` made for it (ConfiguredLoadBalance::BuildTables).
   using Pick = Index (*)(const RequestView&, const Snapshot&, const PickContext&) noexcept;
   // Makes the tables for `snapshot.tables()`; `previous` (may be null) may be reused. Pure. Null
   // function: no tables. The parameters have been accepted by `check`.
@@ -134,8 +152,8 @@ struct ConfiguredLoadBalance {
 class LoadBalanceTable {
  public:
   void Add(std::string name, LoadBalance strategy);
-  // A user's own, in one line: LoadBalances().Add("first", [](const weir::RequestView&, ...)
-  // noexcept -> weir::Index {...}).
+  // A user's own, in one line. The callable takes (const RequestView&, const Snapshot&, const
+  // PickContext&), is noexcept and captures nothing; see docs/load-balance.md.
   template <StatelessPick F>
   void Add(std::string name, F) {
     Add(std::move(name),
