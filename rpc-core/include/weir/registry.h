@@ -5,6 +5,7 @@
 // those schemes; a program adds its own with Registries().Add("scheme", factory).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -53,7 +54,7 @@ class Registration {
 };
 
 // A standing watch. A resource; when the destructor has returned the listener is not running and
-// will not be called again (so it must not be destroyed from within its own listener).
+// will not be called again (destroyed from within its own listener, it returns at once).
 class Subscription {
  public:
   virtual ~Subscription() = default;
@@ -71,9 +72,14 @@ struct Document {
 };
 using DocumentListener = std::function<void(Document)>;
 
+// How long a call of a DocumentStore may block.
+inline constexpr std::chrono::milliseconds kDocumentTimeout{5000};
+
 // Persistent documents, for the registries that have a place for them. `path` is relative, of the
-// form "<tree>/<name>..."; ("kv/main/members" lives at /rpc-kv/main/members beside /rpc).
-// Thread-safe. Calls may block for up to `kDocumentTimeout`.
+// form "<tree>/<name>..." ("kv/main/members" lives at /rpc-kv/main/members beside /rpc); each part
+// is made of letters, digits, '_', '-' and '.', and does not begin with '.'. Anything else is
+// INVALID_ARGUMENT. Thread-safe. Read and Write may block for up to kDocumentTimeout and must not
+// be called from a listener.
 class DocumentStore {
  public:
   virtual ~DocumentStore() = default;
@@ -83,8 +89,19 @@ class DocumentStore {
   // version. ABORTED when somebody else was faster.
   virtual Result<std::int64_t> Write(std::string_view path, std::string_view content,
                                      std::int64_t expected_version) = 0;
+  // Follows the document as Registry::Watch follows a service.
   virtual Result<std::unique_ptr<Subscription>> Watch(std::string_view path,
                                                       DocumentListener listener) = 0;
+};
+
+// What a registry met since it was opened. A value.
+struct RegistryCounters {
+  std::uint64_t ignored_names = 0;     // nodes whose name is no "host:port"
+  std::uint64_t rejected_weights = 0;  // weights that are no number from -1 to kMaxWeight
+  std::uint64_t sessions = 0;          // sessions established with the registry's server
+  std::uint64_t lost_sessions = 0;     // sessions that expired, or had to be taken for expired
+  std::uint64_t takeovers = 0;         // nodes of a dead predecessor that were replaced
+  std::uint64_t restorations = 0;      // own nodes that had vanished and were made again
 };
 
 // A registry. A resource, thread-safe; must outlive its registrations and subscriptions.
@@ -104,6 +121,7 @@ class Registry {
   virtual Status WaitUntilRegistered(std::int64_t timeout_ms) = 0;
   // Services known to this registry, sorted. UNIMPLEMENTED where a scheme cannot tell.
   virtual Result<std::vector<std::string>> Services() = 0;
+  virtual RegistryCounters counters() const { return {}; }
   // Null where a scheme has no place for documents.
   virtual DocumentStore* documents() noexcept { return nullptr; }
 };

@@ -1,0 +1,123 @@
+#include "node.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <utility>
+
+#include "weir/address.h"
+#include "weir/log.h"
+
+namespace weir::discovery {
+namespace {
+
+// How many nodes one reader names in the log: a junk-filled directory must not fill the disk.
+constexpr std::size_t kMaxReported = 1000;
+
+bool IsPart(std::string_view part, std::string_view also) {
+  return !part.empty() && part.size() <= 200 && part.front() != '.' &&
+         std::all_of(part.begin(), part.end(), [&](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '.' ||
+                  also.find(static_cast<char>(c)) != std::string_view::npos;
+         });
+}
+
+bool IsAddress(std::string_view name) {
+  const Result<Address> address = Address::Parse(name);
+  return address.ok() && address->port != 0 && address->ToString() == name;
+}
+
+// The text for a log line: shortened, without control characters.
+std::string Shown(std::string_view text) {
+  std::string shown;
+  for (const char c : text.substr(0, 40))
+    shown += std::isprint(static_cast<unsigned char>(c)) ? c : '?';
+  return shown + (text.size() > 40 ? "..." : "");
+}
+
+}  // namespace
+
+Status CheckService(std::string_view service) {
+  if (IsPart(service, "")) return {};
+  return InvalidArgument("service '" + Shown(service) +
+                         "': expected a name such as greeter.Greeter (letters, digits, '_', '.')");
+}
+
+Status CheckInstance(const Instance& instance) {
+  if (Status status = CheckService(instance.service); !status.ok()) return status;
+  const Result<Address> address = Address::Parse(instance.address);
+  if (!address.ok()) return address.status();
+  if (address->port == 0) {
+    return InvalidArgument("address '" + instance.address +
+                           "': port 0 cannot be announced; announce the port that was bound");
+  }
+  if (instance.weight < kWeightUnset || instance.weight > kMaxWeight) {
+    return InvalidArgument("weight " + std::to_string(instance.weight) + " of " + instance.address +
+                           ": expected -1 (not set), 0 (draining) or 1 to " +
+                           std::to_string(kMaxWeight));
+  }
+  return {};
+}
+
+Status CheckDocumentPath(std::string_view path) {
+  std::size_t parts = 0;
+  for (std::string_view rest = path;; ++parts) {
+    const auto slash = rest.find('/');
+    if (!IsPart(rest.substr(0, slash), "-")) break;
+    if (slash == std::string_view::npos) {
+      if (parts >= 1) return {};
+      break;
+    }
+    rest.remove_prefix(slash + 1);
+  }
+  return InvalidArgument("document '" + Shown(path) +
+                         "': expected <tree>/<name>..., such as kv/main/members");
+}
+
+std::int32_t AnnouncedWeight(std::int32_t weight) noexcept {
+  return weight < kWeightUnset || weight > kMaxWeight ? kWeightUnset : weight;
+}
+
+RegistryCounters Counters::Read() const {
+  return {.ignored_names = ignored_names,
+          .rejected_weights = rejected_weights,
+          .sessions = sessions,
+          .lost_sessions = lost_sessions,
+          .takeovers = takeovers,
+          .restorations = restorations};
+}
+
+NodeReader::NodeReader(std::string registry, std::string service, Counters& counters)
+    : registry_(std::move(registry)), service_(std::move(service)), counters_(counters) {}
+
+bool NodeReader::IsProvider(std::string_view name) {
+  if (IsAddress(name)) return true;
+  if (reported_.size() < kMaxReported && reported_.emplace(name).second) {
+    ++counters_.ignored_names;
+    LogWarning(registry_ + ": " + service_ + " has a node '" + Shown(name) +
+               "' that is no host:port; ignored");
+  }
+  return false;
+}
+
+std::int32_t NodeReader::Weight(std::string_view name, std::string_view text) {
+  const std::string_view whole = text;
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+    text.remove_suffix(1);
+  std::int32_t weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  if (!text.empty() && error == std::errc() && end == text.data() + text.size()) {
+    if (weight == kWeightUnset) return kDefaultWeight;
+    if (weight >= 0 && weight <= kMaxWeight) return weight;
+  }
+  if (reported_.size() < kMaxReported &&
+      reported_.insert(std::string(name) + " " + Shown(whole)).second) {
+    ++counters_.rejected_weights;
+    LogWarning(registry_ + ": weight '" + Shown(text) + "' of " + std::string(name) + " for " +
+               service_ + " is no number from -1 to " + std::to_string(kMaxWeight) +
+               "; counted as " + std::to_string(kDefaultWeight));
+  }
+  return kDefaultWeight;
+}
+
+}  // namespace weir::discovery

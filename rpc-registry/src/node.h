@@ -1,0 +1,55 @@
+// The names and texts that registries keep: what is a provider, which weight it has, where a
+// document lies. The same for every scheme.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "weir/registry.h"
+
+namespace weir::discovery {
+
+// INVALID_ARGUMENT naming the field that no registry could hold.
+Status CheckService(std::string_view service);
+Status CheckInstance(const Instance& instance);
+Status CheckDocumentPath(std::string_view path);
+
+// A weight that Registration::SetWeight may be given; anything else is taken for kWeightUnset.
+std::int32_t AnnouncedWeight(std::int32_t weight) noexcept;
+
+// The live form of RegistryCounters. Thread-safe.
+struct Counters {
+  std::atomic<std::uint64_t> ignored_names{0};
+  std::atomic<std::uint64_t> rejected_weights{0};
+  std::atomic<std::uint64_t> sessions{0};
+  std::atomic<std::uint64_t> lost_sessions{0};
+  std::atomic<std::uint64_t> takeovers{0};
+  std::atomic<std::uint64_t> restorations{0};
+
+  RegistryCounters Read() const;
+};
+
+// Turns the nodes found under one service into providers. What is wrong is counted and, once for
+// each node, written to the log. Confined to one thread.
+class NodeReader {
+ public:
+  // `counters` must outlive it.
+  NodeReader(std::string registry, std::string service, Counters& counters);
+
+  // Whether a node's name is a provider's address in its canonical form.
+  bool IsProvider(std::string_view name);
+  // The effective weight: "-1" is kDefaultWeight; so is, with a warning, what is no number from -1
+  // to kMaxWeight.
+  std::int32_t Weight(std::string_view name, std::string_view text);
+
+ private:
+  const std::string registry_;
+  const std::string service_;
+  Counters& counters_;
+  std::set<std::string, std::less<>> reported_;
+};
+
+}  // namespace weir::discovery
