@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <numeric>
+#include <string>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -40,19 +40,9 @@ std::uint32_t UpperHalf(std::uint64_t hash) noexcept {
 }
 
 // "17#" for 17.
-class LabelPrefix {
- public:
-  explicit LabelPrefix(std::uint32_t number) noexcept {
-    char* end = std::to_chars(text_.data(), text_.data() + text_.size() - 1, number).ptr;
-    *end = '#';
-    length_ = static_cast<std::size_t>(end + 1 - text_.data());
-  }
-  std::string_view text() const noexcept { return {text_.data(), length_}; }
-
- private:
-  std::array<char, 12> text_;
-  std::size_t length_;
-};
+std::string LabelPrefix(std::uint32_t number) {
+  return std::to_string(number) + "#";
+}
 
 }  // namespace
 
@@ -68,11 +58,16 @@ HashRing::HashRing(std::span<const Provider> providers, RingOptions options)
   std::iota(by_address.begin(), by_address.end(), Index{0});
   std::sort(by_address.begin(), by_address.end(),
             [&](Index a, Index b) { return providers[a].address < providers[b].address; });
-  std::size_t total = 1;
-  for (const std::uint32_t weight : weights) total += weight > 0 ? scale.Of(weight) : 0;
+  std::vector<std::uint32_t> counts;
+  std::size_t total = 1;  // the sentinel
+  for (const std::uint32_t weight : weights) {
+    total += counts.emplace_back(weight > 0 ? scale.Of(weight) : 0);
+  }
   points_.reserve(total);
-  for (const Index i : by_address) {
-    if (weights[i] > 0) AddPoints(providers[i].address, scale.Of(weights[i]), i);
+  if (options.hash == RingHash::kFnv) {
+    AddFnvPoints(providers, by_address, counts);
+  } else {
+    AddLabelledPoints(providers, by_address, counts);
   }
   SortPoints();
   points_.push_back({~std::uint32_t{0}, points_.front().owner});
@@ -91,28 +86,38 @@ std::uint32_t HashRing::PositionOfKey(RingHash hash, std::string_view key) noexc
   return PositionOfKeyHash(HashKey(key));
 }
 
-void HashRing::AddPoints(std::string_view address, std::uint32_t count, Index owner) {
-  if (options_.hash == RingHash::kFnv) {
-    // Eight labels side by side: a lone FNV waits for its multiplier at every byte.
-    constexpr std::uint32_t kLanes = 8;
-    for (std::uint32_t i = 0; i < count; i += kLanes) {
+// A label begins with its number, so its hash begins alike for all providers; the rest is done for
+// eight labels side by side, because a lone FNV waits for its multiplier at every byte.
+void HashRing::AddFnvPoints(std::span<const Provider> providers, std::span<const Index> order,
+                            std::span<const std::uint32_t> counts) {
+  constexpr std::uint32_t kLanes = 8;
+  const std::uint32_t most = *std::max_element(counts.begin(), counts.end());
+  std::vector<std::uint32_t> prefixes;
+  prefixes.reserve(most + kLanes);
+  for (std::uint32_t i = 0; i < most + kLanes; ++i) {
+    prefixes.push_back(Fnv1a32(LabelPrefix(i)));
+  }
+  for (const Index owner : order) {
+    for (std::uint32_t i = 0; i < counts[owner]; i += kLanes) {
       std::array<std::uint32_t, kLanes> hash;
-      for (std::uint32_t lane = 0; lane < kLanes; ++lane) {
-        hash[lane] = Fnv1a32(LabelPrefix(i + lane).text());
-      }
-      for (const char c : address) {
+      std::copy_n(prefixes.begin() + i, kLanes, hash.begin());
+      for (const char c : providers[owner].address) {
         for (std::uint32_t& h : hash) h = (h ^ static_cast<unsigned char>(c)) * kFnvPrime;
       }
-      for (std::uint32_t lane = 0; lane < std::min(kLanes, count - i); ++lane) {
+      for (std::uint32_t lane = 0; lane < std::min(kLanes, counts[owner] - i); ++lane) {
         points_.push_back({Avalanche(hash[lane]), owner});
       }
     }
-    return;
   }
-  std::string label;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    label.assign(LabelPrefix(i).text()).append(address);
-    points_.push_back({PositionOfKey(options_.hash, label), owner});
+}
+
+void HashRing::AddLabelledPoints(std::span<const Provider> providers, std::span<const Index> order,
+                                 std::span<const std::uint32_t> counts) {
+  for (const Index owner : order) {
+    for (std::uint32_t i = 0; i < counts[owner]; ++i) {
+      points_.push_back(
+          {PositionOfKey(options_.hash, LabelPrefix(i) + providers[owner].address), owner});
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 // loss is small (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "arithmetic.h"
 #include "exclusion.h"
@@ -44,53 +45,84 @@ struct Load {
   }
 };
 
-// The counters are read once, into `loads`: they change while we look.
-template <std::size_t kCapacity>
-Index LeastOf(const std::array<Load, kCapacity>& loads, Index count, std::uint64_t word) noexcept {
-  Load least{1, 0};  // more than any load
-  Index ties = 0;
-  for (Index i = 0; i < count; ++i) {
-    if (loads[i].weight == 0) continue;
-    if (loads[i] < least) {
-      least = loads[i];
-      ties = 1;
-    } else if (loads[i] == least) {
-      ++ties;
-    }
-  }
-  if (ties == 0) return kNone;
-  Index skip = Below(word, ties);
-  for (Index i = 0; i < count; ++i) {
-    if (loads[i].weight != 0 && loads[i] == least && skip-- == 0) return i;
-  }
-  return kNone;
-}
-
 Load LoadOf(const Tables& tables, Index i) noexcept {
   const std::uint32_t active = tables.endpoints[i]->active.load(std::memory_order_relaxed);
   return {std::uint64_t{active} + 1, tables.weights[i]};
 }
 
-// All providers, kScanned at a time: the best of the blocks' bests.
-Index Scan(const Tables& tables, const PickContext& context) noexcept {
+// In the functions below the counters have been read once, into an array: they change while we
+// look, and ties are counted first and chosen from then.
+
+constexpr std::uint32_t kNotToBeChosen = ~std::uint32_t{0};
+
+Index LeastCount(std::span<const std::uint32_t> counts, std::uint64_t word) noexcept {
+  std::uint32_t least = kNotToBeChosen;
+  for (const std::uint32_t count : counts) least = std::min(least, count);
+  if (least == kNotToBeChosen) return kNone;
+  Index ties = 0;
+  for (const std::uint32_t count : counts) ties += count == least ? 1 : 0;
+  Index skip = Below(word, ties);
+  for (Index i = 0; i < counts.size(); ++i) {
+    if (counts[i] == least && skip-- == 0) return i;
+  }
+  return kNone;
+}
+
+Index LeastLoad(std::span<const Load> loads, std::uint64_t word) noexcept {
+  Load least{1, 0};  // more than any load
+  Index ties = 0;
+  for (const Load& load : loads) {
+    if (load.weight == 0) continue;
+    if (load < least) {
+      least = load;
+      ties = 1;
+    } else if (load == least) {
+      ++ties;
+    }
+  }
+  if (ties == 0) return kNone;
+  Index skip = Below(word, ties);
+  for (Index i = 0; i < loads.size(); ++i) {
+    if (loads[i].weight != 0 && loads[i] == least && skip-- == 0) return i;
+  }
+  return kNone;
+}
+
+Index ScanCounts(const Tables& tables, const PickContext& context) noexcept {
+  std::array<std::uint32_t, kScanned> counts;
   const auto n = static_cast<Index>(tables.endpoints.size());
+  for (Index i = 0; i < n; ++i) {
+    const std::uint32_t active = tables.endpoints[i]->active.load(std::memory_order_relaxed);
+    counts[i] = std::min(active, kNotToBeChosen - 1);
+  }
+  for (const Index i : context.excluded) {
+    if (i < n) counts[i] = kNotToBeChosen;
+  }
+  return LeastCount({counts.data(), n}, context.random);
+}
+
+Index ScanLoads(const Tables& tables, const PickContext& context) noexcept {
+  std::array<Load, kScanned> loads;
+  const auto n = static_cast<Index>(tables.endpoints.size());
+  for (Index i = 0; i < n; ++i) loads[i] = LoadOf(tables, i);
+  for (const Index i : context.excluded) {
+    if (i < n) loads[i].weight = 0;
+  }
+  return LeastLoad({loads.data(), n}, context.random);
+}
+
+// For lists of any length, in one pass: each further tie takes over with probability 1 / ties.
+Index Walk(const Tables& tables, const PickContext& context) noexcept {
   Index best = kNone;
   Load least{1, 0};
   std::uint64_t ties = 0;
-  for (Index begin = 0; begin < n; begin += kScanned) {
-    std::array<Load, kScanned> loads;
-    const Index count = std::min(kScanned, n - begin);
-    for (Index i = 0; i < count; ++i) loads[i] = LoadOf(tables, begin + i);
-    for (const Index i : context.excluded) {
-      if (i >= begin && i < begin + count) loads[i - begin].weight = 0;
-    }
-    const Index found = LeastOf(loads, count, NextWord(context.random, begin));
-    if (found == kNone) continue;
-    if (best != kNone && least < loads[found]) continue;
-    ties = best != kNone && loads[found] == least ? ties + 1 : 1;
-    if (ties > 1 && Below(NextWord(context.random, begin + 1), ties) != 0) continue;
-    best = begin + found;
-    least = loads[found];
+  for (Index i = 0; i < tables.endpoints.size(); ++i) {
+    const Load load = LoadOf(tables, i);
+    if (load.weight == 0 || least < load || IsExcluded(context, i)) continue;
+    ties = load == least ? ties + 1 : 1;
+    if (ties > 1 && Below(NextWord(context.random, i), ties) != 0) continue;
+    best = i;
+    least = load;
   }
   return best;
 }
@@ -103,14 +135,15 @@ Index Sample(const Tables& tables, const PickContext& context) noexcept {
     loads[i] = LoadOf(tables, sampled[i]);
     if (!context.excluded.empty() && IsExcluded(context, sampled[i])) loads[i].weight = 0;
   }
-  const Index found = LeastOf(loads, kSampled, context.random);
-  return found == kNone ? Scan(tables, context) : sampled[found];
+  const Index found = LeastLoad(loads, context.random);
+  return found == kNone ? Walk(tables, context) : sampled[found];
 }
 
 Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
   if (snapshot.size() == 0) return kNone;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
-  return snapshot.size() <= kScanned ? Scan(tables, context) : Sample(tables, context);
+  if (snapshot.size() > kScanned) return Sample(tables, context);
+  return tables.equal_weights ? ScanCounts(tables, context) : ScanLoads(tables, context);
 }
 
 }  // namespace

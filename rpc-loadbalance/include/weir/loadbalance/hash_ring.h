@@ -92,7 +92,11 @@ class HashRing {
     while (points_[i].position < position) ++i;
     return i;
   }
-  void AddPoints(std::string_view address, std::uint32_t count, Index owner);
+  // `order` is that of the addresses; `counts` are the virtual nodes by position in `providers`.
+  void AddFnvPoints(std::span<const Provider> providers, std::span<const Index> order,
+                    std::span<const std::uint32_t> counts);
+  void AddLabelledPoints(std::span<const Provider> providers, std::span<const Index> order,
+                         std::span<const std::uint32_t> counts);
   void SortPoints();
   void IndexPoints();
 
