@@ -93,7 +93,7 @@ install_missing() {
   apt install --no-install-recommends "${missing[@]}"
 }
 
-echo "bootstrap.sh: installing ${#missing[@]} packages: ${missing[*]}"
+echo "bootstrap.sh: installing ${missing[*]}"
 # Lists that know none of the packages, or that have grown stale, are renewed; good ones are used.
 if ! apt-cache show --no-all-versions -- "${missing[@]}" >/dev/null 2>&1 || ! install_missing; then
   apt update || fail_with_log "apt-get update failed: is the network or the mirror down?"
