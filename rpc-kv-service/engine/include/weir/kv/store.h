@@ -1,0 +1,150 @@
+// A Bitcask store in one directory: append-only data files and an ordered index in memory.
+//
+//   auto store = weir::kv::Store::Open("/var/lib/app", {});
+//   if (!store.ok()) ...                       // one line: what is wrong with which file, what to
+//   do weir::Status put = (*store)->Put("k", "v"); weir::Result<std::string> value =
+//   (*store)->Get("k"); for (auto scan = (*store)->Scan({.prefix = "user/"}); scan->Valid();
+//   scan->Next()) ...
+//
+// Files, formats and the rules that keep data safe: docs/kv-engine.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "weir/kv/options.h"
+#include "weir/kv/write_batch.h"
+#include "weir/status.h"
+
+namespace weir::kv {
+
+// What a successful write became.
+struct Commit {
+  std::uint64_t seq = 0;  // its place in the history of the store; ever increasing
+  bool durable = false;   // true: also on disk; false: visible, on disk when the sync mode says
+};
+
+// Told once how an asynchronous write ended. Move-only, so that it can own a reply handle.
+class WriteCallback {
+ public:
+  template <class F>
+  requires(!std::is_same_v<std::decay_t<F>, WriteCallback> &&
+           std::is_invocable_v<F&, const Status&, const Commit&>)
+      WriteCallback(F&& f)  // NOLINT(google-explicit-constructor): takes any callable
+      : call_(std::make_unique<Model<std::decay_t<F>>>(std::forward<F>(f))) {}
+
+  void operator()(const Status& status, const Commit& commit) { call_->Call(status, commit); }
+
+ private:
+  struct Concept {
+    virtual ~Concept() = default;
+    virtual void Call(const Status& status, const Commit& commit) = 0;
+  };
+  template <class F>
+  struct Model final : Concept {
+    explicit Model(F f) : f_(std::move(f)) {}
+    void Call(const Status& status, const Commit& commit) override { f_(status, commit); }
+    F f_;
+  };
+  std::unique_ptr<Concept> call_;
+};
+
+// Which keys a scan visits: those that are >= start, < end and begin with prefix, in byte order.
+struct ScanOptions {
+  std::string start{};      // inclusive; to go on behind a key, append one '\0' to it
+  std::string end{};        // exclusive; empty: no end
+  std::string prefix{};     // empty: any
+  std::uint64_t limit = 0;  // most keys to visit; 0: all
+  bool keys_only = false;   // true: values are not read, value() is empty
+};
+
+// A forward scan over the state at the moment Scan was called: later writes do not show, batches
+// show whole or not at all. One thread at a time. Must be destroyed before its store.
+class Iterator {
+ public:
+  virtual ~Iterator() = default;
+  // True while there is a key; false at the end and after an error (see status()).
+  virtual bool Valid() const = 0;
+  virtual void Next() = 0;                     // only when Valid()
+  virtual std::string_view key() const = 0;    // only when Valid(); until Next()
+  virtual std::string_view value() const = 0;  // only when Valid(); until Next()
+  virtual const Status& status() const = 0;    // not OK: the scan stopped early at a bad record
+};
+
+struct Stats {
+  std::uint64_t keys = 0;
+  std::uint64_t live_bytes = 0;  // records that the index names
+  std::uint64_t data_bytes = 0;  // all segments
+  std::uint64_t segments = 0;
+  std::uint64_t open_files = 0;     // segments open for reading
+  std::uint64_t pending_bytes = 0;  // of writes waiting for their turn
+  std::uint64_t commits = 0;        // since open
+  std::uint64_t groups = 0;         // gathered writes to the file since open
+  std::uint64_t syncs = 0;          // of data files since open
+  std::uint64_t sync_failures = 0;  // since open; one is enough to fence writes
+  std::uint64_t last_seq = 0;       // the newest visible commit
+  std::uint64_t durable_seq = 0;    // all commits up to this one are on disk
+  bool fenced = false;              // true: writes are refused until the store is opened again
+};
+
+// Thread-safe, but for Close. Errors of writes:
+//   INVALID_ARGUMENT     key or value over its limit, empty batch: nothing was written
+//   RESOURCE_EXHAUSTED   no space on the device, or too much waiting (asynchronous form): nothing
+//                        was written, may be tried again
+//   UNKNOWN              the sync failed: the write may or may not be there after the next open;
+//                        the store takes no more writes
+//   FAILED_PRECONDITION  the store is closed, or fenced by an earlier failure (the message says)
+// A record that fails its checks on reading is DATA_LOSS, naming file and offset.
+class Store {
+ public:
+  // Opens or creates the store in `directory`, whose parent must exist, and replays its segments.
+  // A failed open leaves the directory as it was, but for what it announces as quarantined.
+  static Result<std::unique_ptr<Store>> Open(const std::string& directory, Options options = {});
+  ~Store();  // closes
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Refuses further writes, finishes those that wait, makes all durable, releases the directory.
+  // Not beside other calls. A second Close does nothing.
+  Status Close();
+
+  // NOT_FOUND if there is no such key.
+  Result<std::string> Get(std::string_view key);
+  // The same into a string of the caller's, whose memory is used again. Unchanged if it fails.
+  Status Get(std::string_view key, std::string* value);
+
+  // Blocking. Waits while more than max_pending_bytes are pending.
+  Status Put(std::string_view key, std::string_view value, WriteOptions options = {});
+  // Deleting a key that is not there is no error.
+  Status Delete(std::string_view key, WriteOptions options = {});
+  Status Write(const WriteBatch& batch, WriteOptions options = {}, Commit* commit = nullptr);
+
+  // Asynchronous: returns at once. `callback` runs exactly once, on the thread that leads the
+  // commit: the engine's writer thread or a thread inside a blocking write. It must not block and
+  // must not make blocking writes. A write that is refused at once (INVALID_ARGUMENT,
+  // FAILED_PRECONDITION, RESOURCE_EXHAUSTED because max_pending_bytes are pending) calls it before
+  // Write returns. Writes of one thread are committed in their order.
+  void Write(WriteBatch batch, WriteOptions options, WriteCallback callback);
+
+  std::unique_ptr<Iterator> Scan(ScanOptions options);
+
+  // Makes everything that is visible now durable.
+  Status Flush();
+
+  Stats GetStats() const;
+  // 32 hexadecimal digits, made at random when the store was created; never changes.
+  const std::string& id() const noexcept;
+  const std::string& directory() const noexcept;
+
+ private:
+  class Engine;
+  explicit Store(std::unique_ptr<Engine> engine);
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace weir::kv

@@ -1,0 +1,21 @@
+// CRC32C (Castagnoli), in hardware through ISA-L.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir::kv {
+
+// A running checksum: Crc32c().Extend(a).Extend(b).Value() is the CRC32C of a followed by b.
+class Crc32c {
+ public:
+  Crc32c& Extend(std::string_view bytes) noexcept;
+  Crc32c& Extend(std::uint32_t value) noexcept;  // as 4 little-endian bytes
+  Crc32c& Extend(std::uint64_t value) noexcept;  // as 8 little-endian bytes
+  std::uint32_t Value() const noexcept { return ~state_; }
+
+ private:
+  std::uint32_t state_ = ~std::uint32_t{0};
+};
+
+}  // namespace weir::kv

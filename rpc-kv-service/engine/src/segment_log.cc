@@ -1,0 +1,185 @@
+#include "segment_log.h"
+
+#include <utility>
+
+#include "coding.h"
+#include "weir/kv/options.h"
+#include "weir/log.h"
+
+namespace weir::kv {
+
+SegmentLog::SegmentLog(DataDirectory& directory, SegmentFiles& files, ManifestWriter manifest,
+                       const ManifestState& state, std::uint64_t segment_size)
+    : directory_(directory),
+      files_(files),
+      manifest_(std::move(manifest)),
+      store_id_(state.store_id),
+      segment_size_(segment_size),
+      next_fid_(state.next_fid) {
+  for (const auto& [fid, segment] : state.segments) counters_.sealed_bytes += segment.length;
+  counters_.segments = state.segments.size();
+}
+
+Status SegmentLog::Start(SegmentPosition position, std::shared_ptr<File> active,
+                         std::uint64_t last_seq) {
+  appended_seq_ = last_seq;
+  counters_.durable_seq = last_seq;
+  if (active == nullptr) return Rotate();
+  position_ = position;
+  file_ = std::move(active);
+  counters_.active_bytes = position_.length;
+  files_.SetActive(position_.fid, file_);
+  return {};
+}
+
+void SegmentLog::StartGroup(GroupBuffer& group) {
+  pending_mark_end_ = 0;
+  group.Start(position_.fid, position_.length, position_.crc);
+}
+
+bool SegmentLog::Fits(std::uint64_t bytes) const noexcept {
+  return position_.length == kSegmentHeaderSize || position_.length + bytes <= segment_size_;
+}
+
+std::uint64_t SegmentLog::unmarked() const noexcept {
+  return position_.durable > position_.mark_end ? position_.durable - position_.mark_end : 0;
+}
+
+Status SegmentLog::Fence(const Status& cause) {
+  if (fence_.ok()) {
+    fence_ = FailedPrecondition(directory_.path() + ": writes are refused since a failure (" +
+                                std::string(cause.message()) +
+                                "); see to the device, then open the store again");
+    counters_.fenced = true;
+    LogError(fence_.message());
+  }
+  return Unknown(std::string(cause.message()) +
+                 "; the write may or may not be there when the store is opened again");
+}
+
+Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq) {
+  if (!fence_.ok()) return fence_;
+  if (group.end() > kMaxSegmentSize) {
+    return InvalidArgument("a batch of " + std::to_string(group.size()) +
+                           " bytes does not fit into a segment");
+  }
+  if (Status status = file_->Write(position_.length, group.Pieces()); !status.ok()) {
+    // Parts of it may be in the file. They must be gone, durably, before the writers are told that
+    // nothing was written and before another record takes their place.
+    if (Status undone = file_->Truncate(position_.length); !undone.ok()) return Fence(undone);
+    if (Status undone = file_->Sync(); !undone.ok()) {
+      ++counters_.sync_failures;
+      return Fence(undone);
+    }
+    position_.durable = position_.length;
+    counters_.durable_seq = appended_seq_;
+    return status;
+  }
+  position_.length = group.end();
+  position_.crc = group.segment_crc();
+  counters_.active_bytes = position_.length;
+  appended_seq_ = last_seq;
+  if (pending_mark_end_ != 0) position_.mark_end = std::exchange(pending_mark_end_, 0);
+  ++counters_.groups;
+  return {};
+}
+
+Status SegmentLog::Sync() {
+  if (!fence_.ok()) return fence_;
+  if (unsynced() == 0) return {};
+  if (Status status = file_->Sync(); !status.ok()) {
+    ++counters_.sync_failures;
+    return Fence(status);
+  }
+  ++counters_.syncs;
+  position_.durable = position_.length;
+  counters_.durable_seq = appended_seq_;
+  return {};
+}
+
+Status SegmentLog::AppendEdit(const ManifestEdit& edit) {
+  Status status = manifest_.Append(edit);
+  return !status.ok() && manifest_.broken() ? Fence(status) : status;
+}
+
+Result<std::uint64_t> SegmentLog::AllocateFid() {
+  if (reserved_fid_ == 0) {
+    if (Status status = AppendEdit(ManifestEdit().NextFid(next_fid_ + 1)); !status.ok()) {
+      return status;
+    }
+    reserved_fid_ = next_fid_++;
+  }
+  return std::exchange(reserved_fid_, 0);
+}
+
+Status SegmentLog::Rotate() {
+  if (!fence_.ok()) return fence_;
+  // The old segment is on disk before the first byte of the next one.
+  if (Status status = Sync(); !status.ok()) return status;
+  const auto fid = AllocateFid();
+  if (!fid.ok()) return fid.status();
+  Status status = CreateNext(*fid);
+  // Without its edit the file means nothing. If the edit may be on disk, the file has to stay.
+  if (!status.ok() && fence_.ok())
+    (void)directory_.vfs().Remove(directory_.PathOf(SegmentName(*fid)));
+  return status;
+}
+
+Status SegmentLog::CreateNext(std::uint64_t fid) {
+  auto file = directory_.vfs().Open(directory_.PathOf(SegmentName(fid)), OpenMode::kCreateNew);
+  if (!file.ok()) return file.status();
+  SegmentHeader header;
+  header.store_id = store_id_;
+  header.fid = fid;
+  header.previous_fid = position_.fid;
+  header.previous_length = position_.length;
+  header.previous_crc = position_.fid != 0 ? position_.crc.Value() : 0;
+  const std::string bytes = EncodeSegmentHeader(header);
+  const std::string_view piece = bytes;
+  if (Status status = (*file)->Write(0, {&piece, 1}); !status.ok()) return status;
+  // A failed sync is never tried again, not even on a file that can be given up: the device has
+  // shown that its word cannot be trusted.
+  if (Status status = (*file)->Sync(); !status.ok()) return Fence(status);
+  if (Status status = directory_.Sync(); !status.ok()) return Fence(status);
+  ManifestEdit edit;
+  if (position_.fid != 0) edit.Seal(position_.fid, position_.length, position_.crc.Value());
+  edit.Add(fid, SegmentKind::kLog).NextFid(next_fid_ + 1);
+  if (Status status = AppendEdit(edit); !status.ok()) return status;
+
+  reserved_fid_ = next_fid_++;
+  counters_.sealed_bytes += position_.length;
+  ++counters_.segments;
+  file_ = *std::move(file);
+  position_ = {.fid = fid, .length = bytes.size(), .durable = bytes.size()};
+  position_.crc.Extend(bytes);
+  position_.mark_end = bytes.size();
+  counters_.active_bytes = position_.length;
+  files_.SetActive(fid, file_);
+  return {};
+}
+
+void SegmentLog::AddMark(GroupBuffer& group) {
+  char value[kMaxVarint64];
+  const char* end = StoreVarint(value, position_.durable);
+  group.Add(static_cast<std::uint8_t>(RecordType::kDurableMark), appended_seq_, {},
+            std::string_view(value, static_cast<std::size_t>(end - value)));
+  pending_mark_end_ = group.end();
+}
+
+Status SegmentLog::Close() {
+  if (!fence_.ok()) return fence_;
+  if (file_ == nullptr) return {};
+  if (Status status = Sync(); !status.ok()) return status;
+  if (unmarked() == 0) return {};
+  // With it, damage to the last records cannot be taken for a torn write.
+  GroupBuffer group;
+  StartGroup(group);
+  AddMark(group);
+  if (Status status = Append(group, appended_seq_); !status.ok()) {
+    // Everything is on disk; a mark for which there was no space is no loss.
+    return fence_.ok() ? Status() : status;
+  }
+  return Sync();
+}
+
+}  // namespace weir::kv

@@ -1,0 +1,94 @@
+// The durable history: appends to the active segment, makes it durable, goes on to the next one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "data_directory.h"
+#include "group_buffer.h"
+#include "manifest.h"
+#include "segment_files.h"
+
+namespace weir::kv {
+
+// Where the active segment ends. The segment CRC covers the header and the CRC field of every
+// record, in order; since each of those covers its record, it covers all.
+struct SegmentPosition {
+  std::uint64_t fid = 0;  // 0: there is no active segment yet
+  std::uint64_t length = 0;
+  Crc32c crc{};
+  std::uint64_t durable = 0;   // bytes known to be on disk
+  std::uint64_t mark_end = 0;  // behind the last durable mark
+};
+
+// One thread at a time, but for the counters.
+//
+// Once a sync has failed nobody knows what is on disk: the log is fenced, takes nothing more, and
+// is only right again after a new recovery (fsync reports an error once and then forgets it).
+class SegmentLog {
+ public:
+  struct Counters {
+    std::atomic<std::uint64_t> sealed_bytes{0};
+    std::atomic<std::uint64_t> active_bytes{0};
+    std::atomic<std::uint64_t> segments{0};
+    std::atomic<std::uint64_t> syncs{0};
+    std::atomic<std::uint64_t> sync_failures{0};
+    std::atomic<std::uint64_t> groups{0};
+    std::atomic<std::uint64_t> durable_seq{0};
+    std::atomic<bool> fenced{false};
+  };
+
+  SegmentLog(DataDirectory& directory, SegmentFiles& files, ManifestWriter manifest,
+             const ManifestState& state, std::uint64_t segment_size);
+
+  // Goes on at `position` of `active`; without one, makes the first segment. `last_seq` is the
+  // newest commit in the segments.
+  Status Start(SegmentPosition position, std::shared_ptr<File> active, std::uint64_t last_seq);
+
+  // Starts an empty group at the end of the active segment.
+  void StartGroup(GroupBuffer& group);
+  // True if the active segment may grow by `bytes`; an empty one always may.
+  bool Fits(std::uint64_t bytes) const noexcept;
+  // Bytes that became durable since the last durable mark: time to write one when there are many.
+  std::uint64_t unmarked() const noexcept;
+  // Adds a durable mark to a group that is still empty.
+  void AddMark(GroupBuffer& group);
+  // Bytes appended and not synced.
+  std::uint64_t unsynced() const noexcept { return position_.length - position_.durable; }
+
+  // Appends a group begun by StartGroup; `last_seq` is its last commit. After a failure nothing of
+  // it is in the file, or the log is fenced.
+  Status Append(GroupBuffer& group, std::uint64_t last_seq);
+  Status Sync();
+  // Seals the active segment and makes the next one.
+  Status Rotate();
+  // Syncs, and leaves a mark that all is on disk.
+  Status Close();
+
+  // Not OK: why no more writes are taken.
+  const Status& fence() const noexcept { return fence_; }
+  const Counters& counters() const noexcept { return counters_; }
+
+ private:
+  Result<std::uint64_t> AllocateFid();
+  Status CreateNext(std::uint64_t fid);
+  Status Fence(const Status& cause);
+  Status AppendEdit(const ManifestEdit& edit);
+
+  DataDirectory& directory_;
+  SegmentFiles& files_;
+  ManifestWriter manifest_;
+  const StoreId store_id_;
+  const std::uint64_t segment_size_;
+  std::uint64_t next_fid_;
+  std::uint64_t reserved_fid_ = 0;  // below next_fid_ in MANIFEST and not used yet
+  std::shared_ptr<File> file_;
+  SegmentPosition position_;
+  std::uint64_t pending_mark_end_ = 0;  // of a mark in the group that is being built
+  std::uint64_t appended_seq_ = 0;
+  Status fence_;
+  Counters counters_;
+};
+
+}  // namespace weir::kv
