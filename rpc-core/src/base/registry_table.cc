@@ -24,7 +24,7 @@ Result<RegistryUrl> RegistryUrl::Parse(std::string_view text) {
                   std::string(text.substr(separator + 3))};
   for (char& c : url.scheme) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   // "digest:user:password@" never reaches a log line.
-  if (const auto at = url.rest.find('@'); at != std::string::npos && url.scheme == "zk") {
+  if (const auto at = url.rest.rfind('@'); at != std::string::npos && url.scheme == "zk") {
     url.text = url.scheme + "://***@" + url.rest.substr(at + 1);
   }
   return url;

@@ -1,0 +1,75 @@
+// The providers of one service as ZooKeeper knows them, and those who want to be told.
+//
+// Reads the children and sets a watch; reads the data, with a watch, only of nodes that are new or
+// whose watch fired; then publishes one snapshot. Changes that come close together are read
+// together. While there is no connection the last snapshot stays.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "executor.h"
+#include "listener.h"
+#include "node.h"
+#include "zookeeper/session.h"
+
+namespace weir::discovery {
+
+// Confined to the executor's thread. Shared, because requests under way refer to it.
+class ServiceWatch : public std::enable_shared_from_this<ServiceWatch> {
+ public:
+  // What the watches of a registry share. All must outlive them.
+  struct Surroundings {
+    const std::string& registry;
+    Executor& executor;
+    ZkSession& session;
+    Counters& counters;
+    std::minstd_rand& random;
+  };
+
+  ServiceWatch(Surroundings around, const std::string& root, const std::string& service);
+
+  const std::string& path() const noexcept { return path_; }
+  Feed<ProviderList>& feed() noexcept { return feed_; }
+
+  // Reads the children again; nothing while disconnected.
+  void Refresh();
+  void OnConnected(bool fresh);
+  // The watch on the service's node or on one of its children fired.
+  void OnChange(const std::string& path, bool deleted);
+
+ private:
+  struct Node {
+    bool known = false;  // the weight is the server's, and its watch is set
+    std::int32_t weight = kDefaultWeight;
+  };
+
+  void RefreshSoon();
+  void OnChildren(const ZkReply& reply);
+  void OnNoService();
+  void ReadNodes();
+  void OnNode(const std::string& name, const ZkReply& reply);
+  void Publish();
+  void Rest();
+  void Fail(int code, const std::string& path);
+
+  const Surroundings around_;
+  const std::string path_;
+  NodeReader reader_;
+  Feed<ProviderList> feed_;
+  std::map<std::string, Node> nodes_;
+  bool busy_ = false;            // requests are under way
+  bool again_ = false;           // and another refresh is due after them
+  bool soon_ = false;            // a refresh is scheduled
+  bool children_known_ = false;  // the watch on the children is set and has not fired
+  bool failed_ = false;          // a read of this round failed
+  std::deque<std::string> unread_;
+  int reading_ = 0;
+  int reported_ = 0;  // error that was last written to the log
+};
+
+}  // namespace weir::discovery
