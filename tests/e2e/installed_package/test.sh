@@ -30,7 +30,7 @@ case $way in
     install_weir
     "${configure[@]}" -S "$here/consumer" -B "$work/build" "-DCMAKE_PREFIX_PATH=$prefix"
     "$cmake" --build "$work/build" -j2
-    "$work/build/plugins"
+    "$work/build/plugins" mem list file
     if refusal=$("${configure[@]}" -S "$here/consumer" -B "$work/refused" \
       "-DCMAKE_PREFIX_PATH=$prefix" -DCOMPONENT=teleport 2>&1); then
       echo "FAILED: a component that does not exist was found" && exit 1
@@ -40,9 +40,15 @@ case $way in
   pkg_config)
     install_weir
     export PKG_CONFIG_PATH=$prefix/$library_dir/pkgconfig
-    read -ra options <<<"$(pkg-config --cflags --libs weir-registry weir-loadbalance)"
+    packages=(weir-registry weir-loadbalance)
+    schemes=(mem list file)
+    if pkg-config --exists weir-zookeeper; then
+      packages+=(weir-zookeeper)
+      schemes+=(zk)
+    fi
+    read -ra options <<<"$(pkg-config --cflags --libs "${packages[@]}")"
     "$compiler" -std=c++20 "${flags[@]}" "$here/consumer/plugins.cc" -o "$work/plugins" "${options[@]}"
-    "$work/plugins"
+    "$work/plugins" "${schemes[@]}"
     ;;
   add_subdirectory)
     "${configure[@]}" -S "$here/consumer" -B "$work/build" "-DWEIR_SOURCE_DIR=$source_dir"

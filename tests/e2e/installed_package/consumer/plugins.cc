@@ -22,8 +22,8 @@ bool HasAll(const char* what, const std::vector<std::string>& names,
 
 }  // namespace
 
-int main() {
-  bool complete = HasAll("schemes", weir::Registries().Schemes(), {"file", "list", "mem"});
+int main(int argc, char** argv) {
+  bool complete = HasAll("schemes", weir::Registries().Schemes(), {argv + 1, argv + argc});
   complete &= HasAll("strategies", weir::LoadBalances().Names(), {"round_robin", "least_active"});
   auto registry = weir::Registries().Open("mem://installed_package");
   if (!registry) std::printf("%s\n", registry.status().ToString().c_str());
