@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <thread>
 
 #include "loadbalance/fleet.h"
 
@@ -167,6 +168,25 @@ TEST(LeastActive, AvoidsTheBusyAlsoWhenSampling) {
   const std::vector<int> counts = balanced.Count(10'000);
   // A sample of 32 misses the idle half once in 2^32.
   EXPECT_EQ(std::accumulate(counts.begin(), counts.begin() + 200, 0), 0);
+}
+
+// The counters move while strategies look at them; the answers stay within the list.
+TEST(LeastActive, MayBePickedWhileCountersChange) {
+  for (const std::string text : {"least_active", "consistent_hash:bound=1"}) {
+    const Balanced balanced(text, Providers({1, 2, 3, 4}));
+    const auto call = [&](std::uint64_t seed) {
+      std::mt19937_64 words(seed);
+      for (int i = 0; i < 5000; ++i) {
+        const Index chosen = balanced.Pick({.random = words()});
+        ASSERT_LT(chosen, 4U);
+        Endpoint& endpoint = balanced.snapshot().endpoint(chosen);
+        endpoint.active.fetch_add(1, std::memory_order_relaxed);
+        endpoint.active.fetch_sub(1, std::memory_order_relaxed);
+      }
+    };
+    std::jthread other([&] { call(kSeed + 1); });
+    call(kSeed);
+  }
 }
 
 }  // namespace
