@@ -68,8 +68,9 @@ class QuietLog {
 // A directory that is removed with all that is in it.
 class TempDirectory {
  public:
-  TempDirectory() {
-    std::string pattern = std::filesystem::temp_directory_path() / "weir-kv-XXXXXX";
+  explicit TempDirectory(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = parent / "weir-kv-XXXXXX";
     path_ = ::mkdtemp(pattern.data());
   }
   ~TempDirectory() { std::filesystem::remove_all(path_); }

@@ -43,12 +43,12 @@ struct Options {
   // A directory that is a copy of a store is refused, because two stores of one identity would
   // both answer for the same keys. True says that the original is gone for good.
   bool adopt_copy = false;
-  SyncPolicy sync;
+  SyncPolicy sync{};
   std::uint64_t segment_size = 256 << 20;      // bytes; a file is closed for the next at this size
   std::uint64_t max_pending_bytes = 64 << 20;  // of writes waiting for their turn
   std::uint32_t max_open_files = 256;          // sealed segments kept open for reading
-  std::shared_ptr<Vfs> vfs;                    // null: PosixVfs()
-  std::shared_ptr<Clock> clock;                // null: SteadyClock()
+  std::shared_ptr<Vfs> vfs{};                  // null: PosixVfs()
+  std::shared_ptr<Clock> clock{};              // null: SteadyClock()
 };
 
 // Per call: overrides the store's sync mode.

@@ -1,0 +1,308 @@
+// What a crash may leave, and that the store comes back from all of it.
+#include <random>
+
+#include "engine_fixture.h"
+#include "record.h"
+
+namespace weir::kv {
+namespace {
+
+const std::string kFirst = kDirectory + "/000001.data";
+const std::string kSecond = kDirectory + "/000002.data";
+
+// A history of commits over few keys, with the state after each.
+class History {
+ public:
+  explicit History(std::uint64_t seed) : random_(seed) {}
+
+  // Makes the next commit. Its state counts as attempted from now on.
+  Status CommitNext(Store& store, Commit* commit = nullptr) {
+    Model next = states_.back();
+    WriteBatch batch;
+    const std::uint64_t count = random_() % 4 == 0 ? 2 + random_() % 4 : 1;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::string key = "key" + std::to_string(random_() % 30);
+      if (random_() % 4 == 0) {
+        batch.Delete(key);
+        next.erase(key);
+      } else {
+        next[key] = std::string(random_() % 150, static_cast<char>('a' + random_() % 26));
+        batch.Put(key, next[key]);
+      }
+    }
+    states_.push_back(std::move(next));
+    return store.Write(batch, {}, commit);
+  }
+
+  // State i is that after i commits.
+  const std::vector<Model>& states() const { return states_; }
+
+ private:
+  std::mt19937_64 random_;
+  std::vector<Model> states_{Model()};
+};
+
+// T3. The cut file is put into `image`, a store whose other files fit to it.
+class CutTest : public ::testing::Test {
+ protected:
+  void CheckCut(const FaultVfs& image, const std::string& path, const std::string& contents,
+                std::uint64_t cut, const Model& expected) {
+    std::shared_ptr<FaultVfs> vfs = image.Clone();
+    vfs->SetContents(path, contents.substr(0, cut));
+    auto store = Store::Open(kDirectory, InMemory(vfs));
+    ASSERT_TRUE(store.ok()) << path << " cut at " << cut << ": " << store.status().ToString();
+    ASSERT_EQ(Contents(**store), expected) << path << " cut at " << cut;
+    if (cut % 16 != 0) return;
+    // H2: what is written behind the cut is found again.
+    ASSERT_TRUE((*store)->Put("new", "value").ok());
+    store->reset();
+    store = Store::Open(kDirectory, InMemory(vfs));
+    ASSERT_TRUE(store.ok()) << store.status().ToString();
+    Model with_new = expected;
+    with_new["new"] = "value";
+    ASSERT_EQ(Contents(**store), with_new);
+  }
+  QuietLog quiet_;
+};
+
+TEST_F(CutTest, T3_ALogCutAtAnyByteReopensToTheCommitsBeforeTheCut) {
+  auto vfs = std::make_shared<FaultVfs>();
+  Options options = InMemory(vfs);
+  options.segment_size = 48 * 1024;
+  auto store = MustOpen(kDirectory, options);
+  History history(3);
+  // For each commit, the segment and the offset at which it ends.
+  std::vector<std::uint64_t> ends_in_first;
+  std::vector<std::uint64_t> ends_in_second;
+  std::shared_ptr<FaultVfs> before_rotation;
+  while (vfs->Contents(kFirst).size() + vfs->Contents(kSecond).size() < 64 * 1024) {
+    if (!vfs->Exists(kSecond)) before_rotation = vfs->Clone();
+    ASSERT_TRUE(history.CommitNext(*store).ok());
+    if (vfs->Exists(kSecond)) {
+      ends_in_second.push_back(vfs->Contents(kSecond).size());
+    } else {
+      ends_in_first.push_back(vfs->Contents(kFirst).size());
+    }
+  }
+  const std::shared_ptr<FaultVfs> at_end = vfs->Clone();
+  const std::string first = vfs->Contents(kFirst);
+  const std::string second = vfs->Contents(kSecond);
+  ASSERT_EQ(first.size(), ends_in_first.back());
+  ASSERT_GT(second.size(), 10'000U);
+
+  const std::uint64_t step = Scaled(1, 23);
+  std::uint64_t cuts = 0;
+  std::size_t commits = 0;
+  for (std::uint64_t cut = 64; cut <= first.size() && !HasFailure(); cut += step, ++cuts) {
+    while (commits < ends_in_first.size() && ends_in_first[commits] <= cut) ++commits;
+    CheckCut(*before_rotation, kFirst, first, cut, history.states()[commits]);
+  }
+  commits = 0;
+  for (std::uint64_t cut = 64; cut <= second.size() && !HasFailure(); cut += step, ++cuts) {
+    while (commits < ends_in_second.size() && ends_in_second[commits] <= cut) ++commits;
+    CheckCut(*at_end, kSecond, second, cut, history.states()[ends_in_first.size() + commits]);
+  }
+  std::cout << cuts << " cuts" << std::endl;
+  EXPECT_GE(cuts, Scaled(60'000, 2'500));
+}
+
+TEST(TornTail, H2_IsKeptInQuarantineAndCutOffBeforeTheNextWrite) {
+  const QuietLog quiet;
+  auto vfs = std::make_shared<FaultVfs>();
+  auto store = MustOpen(kDirectory, InMemory(vfs));
+  ASSERT_TRUE(store->Put("a", "1").ok());
+  const std::size_t good = vfs->Contents(kFirst).size();
+  ASSERT_TRUE(store->Put("b", "torn value").ok());
+  const std::string whole = vfs->Contents(kFirst);
+  vfs = vfs->Clone();
+  vfs->SetContents(kFirst, whole.substr(0, whole.size() - 3));
+  store = MustOpen(kDirectory, InMemory(vfs));
+  EXPECT_EQ(vfs->Contents(kFirst), whole.substr(0, good));
+  EXPECT_EQ(vfs->Contents(kDirectory + "/quarantine/000001.data." + std::to_string(good)),
+            whole.substr(good, whole.size() - 3 - good));
+  ASSERT_TRUE(store->Put("c", "3").ok());
+  std::mt19937_64 random(1);
+  vfs = vfs->CrashImage(FaultVfs::Unsynced::kDropped, random);
+  EXPECT_EQ(Contents(*MustOpen(kDirectory, InMemory(vfs))), (Model{{"a", "1"}, {"c", "3"}}));
+}
+
+TEST(TornTail, H2_QuarantineOverwritesNothing) {
+  const QuietLog quiet;
+  auto vfs = std::make_shared<FaultVfs>();
+  std::string good;
+  {
+    auto store = MustOpen(kDirectory, InMemory(vfs));
+    ASSERT_TRUE(store->Put("a", "1").ok());
+    good = vfs->Contents(kFirst);
+    vfs = vfs->Clone();
+  }
+  for (const char* tail : {"first", "second", "third"}) {
+    vfs->SetContents(kFirst, good + tail);
+    // A store that is not closed cleanly, so that the file does not grow by a durable mark.
+    auto store = MustOpen(kDirectory, InMemory(vfs));
+    vfs = vfs->Clone();
+  }
+  const std::string name = kDirectory + "/quarantine/000001.data." + std::to_string(good.size());
+  EXPECT_EQ(vfs->Contents(name), "first");
+  EXPECT_EQ(vfs->Contents(name + ".1"), "second");
+  EXPECT_EQ(vfs->Contents(name + ".2"), "third");
+}
+
+TEST(TornTail, H3_HalfABatchIsNoBatch) {
+  const QuietLog quiet;
+  auto vfs = std::make_shared<FaultVfs>();
+  auto store = MustOpen(kDirectory, InMemory(vfs));
+  ASSERT_TRUE(store->Put("k0", "before").ok());
+  const std::size_t good = vfs->Contents(kFirst).size();
+  WriteBatch batch;
+  for (int i = 0; i < 5; ++i) batch.Put("k" + std::to_string(i), "batch");
+  ASSERT_TRUE(store->Write(batch).ok());
+  const std::string whole = vfs->Contents(kFirst);
+  for (std::size_t cut = good; cut < whole.size(); ++cut) {
+    std::shared_ptr<FaultVfs> image = vfs->Clone();
+    image->SetContents(kFirst, whole.substr(0, cut));
+    auto reopened = MustOpen(kDirectory, InMemory(image));
+    ASSERT_EQ(Contents(*reopened), (Model{{"k0", "before"}})) << cut;
+    ASSERT_EQ(image->Contents(kFirst).size(), good);
+  }
+}
+
+TEST(Seq, H4_GoesOnBehindTheHighestInTheSegments) {
+  auto vfs = std::make_shared<FaultVfs>();
+  Options options = InMemory(vfs);
+  options.segment_size = 4096;
+  std::uint64_t last = 0;
+  for (int round = 0; round < 5; ++round) {
+    auto store = MustOpen(kDirectory, options);
+    EXPECT_EQ(store->GetStats().last_seq, last);
+    for (int i = 0; i < 20; ++i) {
+      WriteBatch batch;
+      batch.Put("k" + std::to_string(i), std::string(300, 'v'));
+      Commit commit;
+      ASSERT_TRUE(store->Write(batch, {}, &commit).ok());
+      ASSERT_EQ(commit.seq, ++last);
+    }
+  }
+}
+
+TEST(Seq, H4_EndsAt2To63WithAClearRefusal) {
+  auto vfs = std::make_shared<FaultVfs>();
+  (void)MustOpen(kDirectory, InMemory(vfs));
+  const std::string contents = vfs->Contents(kFirst);
+  vfs->SetContents(
+      kFirst, contents + EncodeRecord(1, contents.size(), 1, kMaxSeq - 1, "last but one", "v"));
+  auto store = MustOpen(kDirectory, InMemory(vfs));
+  EXPECT_EQ(*store->Get("last but one"), "v");
+  ASSERT_TRUE(store->Put("last", "v").ok());
+  EXPECT_EQ(store->Put("one more", "v").code(), StatusCode::kOutOfRange);
+  store.reset();
+  store = MustOpen(kDirectory, InMemory(vfs));
+  EXPECT_EQ(*store->Get("last"), "v");
+  EXPECT_EQ(store->Put("one more", "v").code(), StatusCode::kOutOfRange);
+}
+
+struct ModeCase {
+  const char* name;
+  SyncPolicy policy;
+};
+
+class PowerCutTest : public ::testing::TestWithParam<ModeCase> {};
+
+// Kills the machine at every changing call of many histories.
+TEST_P(PowerCutTest, T6_LosesOnlyWhatWasNotDurableAndNothingInTheMiddle) {
+  const QuietLog quiet;
+  const std::uint64_t wanted = Scaled(2'000, 300);
+  std::uint64_t points = 0;
+  for (std::uint64_t seed = 1; points < wanted; ++seed) {
+    for (std::uint64_t kill_at = 0;; ++kill_at) {
+      auto vfs = std::make_shared<FaultVfs>();
+      vfs->KillAt(kill_at);
+      Options options = InMemory(vfs);
+      options.sync = GetParam().policy;
+      options.segment_size = 4096;
+      History history(seed);
+      std::uint64_t durable = 0;
+      if (auto store = Store::Open(kDirectory, options); store.ok()) {
+        for (int i = 0; i < 60; ++i) {
+          Commit commit;
+          const Status status = history.CommitNext(**store, &commit);
+          if (status.ok() && commit.durable) durable = commit.seq;
+          durable = std::max(durable, (*store)->GetStats().durable_seq);
+          if (!status.ok()) break;
+        }
+      }
+      if (vfs->calls() <= kill_at) break;
+      ++points;
+      for (const auto unsynced : {FaultVfs::Unsynced::kDropped, FaultVfs::Unsynced::kPartlyKept,
+                                  FaultVfs::Unsynced::kKept}) {
+        std::mt19937_64 random(seed * 1000 + kill_at);
+        options.vfs = vfs->CrashImage(unsynced, random);
+        auto store = Store::Open(kDirectory, options);
+        ASSERT_TRUE(store.ok()) << "seed " << seed << " call " << kill_at << " unsynced "
+                                << static_cast<int>(unsynced) << ": " << store.status().ToString();
+        const std::uint64_t last = (*store)->GetStats().last_seq;
+        ASSERT_GE(last, durable) << "seed " << seed << " call " << kill_at;
+        ASSERT_LT(last, history.states().size());
+        ASSERT_EQ(Contents(**store), history.states()[last])
+            << "seed " << seed << " call " << kill_at;
+        ASSERT_TRUE((*store)->Put("new", "value").ok());
+      }
+    }
+  }
+  std::cout << points << " points, each with 3 kinds of loss" << std::endl;
+}
+
+INSTANTIATE_TEST_SUITE_P(SyncModes, PowerCutTest,
+                         ::testing::Values(ModeCase{"None", {.mode = SyncMode::kNone}},
+                                           ModeCase{"EveryBytes",
+                                                    {.mode = SyncMode::kEveryBytes, .bytes = 700}},
+                                           ModeCase{"Interval", {.mode = SyncMode::kInterval}},
+                                           ModeCase{"Always", {.mode = SyncMode::kAlways}}),
+                         [](const auto& test) { return test.param.name; });
+
+// Fails each changing call of a script once, and goes on.
+TEST(FailingCalls, T9_WhatWasAcknowledgedStaysAndWhatWasRefusedIsNotThere) {
+  const QuietLog quiet;
+  const Fault faults[] = {{StatusCode::kInternal, 0},
+                          {StatusCode::kInternal, 0.5},
+                          {StatusCode::kInternal, 1},
+                          {StatusCode::kResourceExhausted, 0.7}};
+  std::uint64_t runs = 0;
+  for (const Fault& fault : faults) {
+    for (std::uint64_t n = 0;; ++n, ++runs) {
+      auto vfs = std::make_shared<FaultVfs>();
+      vfs->SetPlan([&](std::uint64_t number, Call, const std::string&) {
+        return number == n ? &fault : nullptr;
+      });
+      Options options = InMemory(vfs);
+      options.segment_size = 4096;
+      std::map<std::string, Status> outcomes;
+      if (auto store = Store::Open(kDirectory, options); store.ok()) {
+        for (int i = 0; i < 25; ++i) {
+          const std::string key = "k" + std::to_string(i);
+          WriteBatch batch;
+          batch.Put(key, std::string(400, 'v'));
+          batch.Put(key + "'", key);
+          outcomes.emplace(key, (*store)->Write(batch));
+        }
+      }
+      if (vfs->calls() <= n) break;
+      std::mt19937_64 random(n);
+      for (const auto unsynced : {FaultVfs::Unsynced::kKept, FaultVfs::Unsynced::kDropped}) {
+        options.vfs = vfs->CrashImage(unsynced, random);
+        auto store = MustOpen(kDirectory, options);
+        for (const auto& [key, outcome] : outcomes) {
+          const bool there = store->Get(key).ok();
+          ASSERT_EQ(there, store->Get(key + "'").ok()) << "half a batch, call " << n;
+          if (outcome.code() == StatusCode::kUnknown) continue;
+          ASSERT_EQ(there, outcome.ok())
+              << key << " after " << outcome.ToString() << ", call " << n;
+        }
+      }
+    }
+  }
+  std::cout << runs << " failing calls" << std::endl;
+}
+
+}  // namespace
+}  // namespace weir::kv
