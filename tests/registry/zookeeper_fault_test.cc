@@ -74,6 +74,7 @@ TEST_F(ZooKeeperFaultTest, AnOutageLongerThanTheSessionKeepsTheSnapshotAndHeals)
   ASSERT_TRUE(watched.Becomes({{"h:1", 3}}));
   server_.Kill();
   EXPECT_TRUE(WaitUntil([&] { return registry->counters().lost_sessions == 1; }, kPatience));
+  EXPECT_TRUE(WaitUntil([&] { return !registry->WaitUntilRegistered(0).ok(); }, kPatience));
   EXPECT_THAT(registry->WaitUntilRegistered(0).ToString(), HasSubstr(server_.address()));
   server_.Restart();
   EXPECT_TRUE(registry->WaitUntilRegistered(20'000).ok());

@@ -10,15 +10,6 @@
 #include "node.h"
 
 namespace weir::discovery {
-namespace {
-
-bool ConnectionFailed(int code) {
-  return code == ZCONNECTIONLOSS || code == ZSESSIONEXPIRED || code == ZCLOSING ||
-         code == ZOPERATIONTIMEOUT || code == ZINVALIDSTATE;
-}
-
-}  // namespace
-
 struct ZkDocuments::Request::Answer {
   std::mutex mutex;
   std::condition_variable given;
@@ -130,7 +121,7 @@ void ZkDocuments::OnAnswer(const std::shared_ptr<Request>& request, ZkReply repl
   Request::Answer& answer = *request->answer;
   const std::lock_guard lock(answer.mutex);
   if (answer.abandoned) return;
-  if (ConnectionFailed(reply.code)) {
+  if (IsConnectionFailure(reply.code)) {
     request->uncertain = request->write;
     waiting_.push_back(request);
     return;

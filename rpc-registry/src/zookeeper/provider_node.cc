@@ -45,7 +45,7 @@ void ProviderNode::OnSeen(const ZkReply& reply) {
     case ZNONODE:
       return Create();
     default:
-      return Fail(ZkError(reply.code));
+      return Fail(reply.code);
   }
 }
 
@@ -65,7 +65,7 @@ void ProviderNode::OnOurs() {
 void ProviderNode::OnWritten(const ZkReply& reply) {
   if (reply.code == ZOK || reply.code == ZNONODE) return LookAgain();
   written_ = false;
-  Fail(ZkError(reply.code));
+  Fail(reply.code);
 }
 
 void ProviderNode::Create() {
@@ -75,6 +75,7 @@ void ProviderNode::Create() {
     ++around_.counters.restorations;
   }
   written_ = true;
+  touched_ = true;
   around_.session.Create(path_, Weight(), true, Then(&ProviderNode::OnCreated));
 }
 
@@ -86,12 +87,12 @@ void ProviderNode::OnCreated(const ZkReply& reply) {
       return LookAgain();
     case ZNONODE:
       return around_.session.CreateParents(path_, [self = shared_from_this()](const ZkReply& made) {
-        made.code == ZOK ? self->LookAgain() : self->Fail(ZkError(made.code));
+        made.code == ZOK ? self->LookAgain() : self->Fail(made.code);
       });
     default:
       // After a lost connection it is not known whether the node was made: the next look tells.
       written_ = false;
-      return Fail(ZkError(reply.code));
+      return Fail(reply.code);
   }
 }
 
@@ -104,11 +105,13 @@ void ProviderNode::TakeOver(const ZkReply& predecessor) {
                               instance_.service + ": its node " + path_ +
                               " is taken again and again by another session; stop one of them";
       if (!std::exchange(fight_reported_, true)) LogError(around_.registry + ": " + why);
-      return Fail(why);
+      around_.board.SetMissing(board_id_, why);
+      return GiveUpForNow();
     }
     fights_.push_back(now);
   }
   written_ = true;
+  touched_ = true;
   around_.session.Replace(path_, Weight(), predecessor.version, Then(&ProviderNode::OnReplaced));
 }
 
@@ -126,18 +129,18 @@ void ProviderNode::OnReplaced(const ZkReply& reply) {
       return LookAgain();
     default:
       written_ = false;
-      return Fail(ZkError(reply.code));
+      return Fail(reply.code);
   }
 }
 
 void ProviderNode::Remove(const ZkReply& reply) {
-  if (reply.code == ZOK && reply.owner == around_.session.id()) {
+  if (!yields_ && reply.code == ZOK && reply.owner == around_.session.id()) {
     around_.session.Delete(path_, reply.version, Then(&ProviderNode::Remove));
     return;
   }
   if (reply.code == ZBADVERSION) return LookAgain();
   // Deleted, gone, or somebody else's. When the connection failed, the next one looks again.
-  finished_ = reply.code == ZOK || reply.code == ZNONODE || reply.code == ZNOAUTH;
+  finished_ = yields_ || reply.code == ZOK || reply.code == ZNONODE || reply.code == ZNOAUTH;
   busy_ = false;
 }
 
@@ -152,19 +155,26 @@ void ProviderNode::Rest() {
   if (std::exchange(again_, false)) Sync();
 }
 
-void ProviderNode::Fail(const std::string& why) {
-  if (around_.board.SetMissing(board_id_, why) && around_.session.connected() && !fight_reported_) {
+void ProviderNode::Fail(int code) {
+  const std::string why = ZkError(code);
+  // A failing connection is the session's to report.
+  if (around_.board.SetMissing(board_id_, why) && !IsConnectionFailure(code)) {
     LogWarning(around_.registry + ": cannot register " + instance_.address + " for " +
                instance_.service + " at " + path_ + ": " + why);
   }
-  // Not again by itself, or an answer such as NOAUTH would make it spin: the next event, connection
-  // or reconciliation does it.
+  GiveUpForNow();
+}
+
+// Not again by itself, or an answer such as NOAUTH would make it spin: the next event, connection
+// or reconciliation does it.
+void ProviderNode::GiveUpForNow() {
   busy_ = false;
   again_ = false;
 }
 
 void ProviderNode::OnSessionLost() {
   // With the session the node is gone, or will be.
+  touched_ = false;
   if (withdrawn_) finished_ = true;
   around_.board.SetMissing(board_id_, "its session has ended and there is no new one yet");
 }
@@ -185,7 +195,8 @@ void ProviderNode::SetWeight(std::int32_t weight) {
 
 void ProviderNode::Withdraw(bool has_successor) {
   withdrawn_ = true;
-  if (has_successor || stood_in_ == 0) finished_ = !busy_;
+  yields_ = has_successor;
+  if (!busy_ && (yields_ || !touched_)) finished_ = true;
   Sync();
 }
 

@@ -58,7 +58,8 @@ class ProviderNode : public std::enable_shared_from_this<ProviderNode> {
   void Remove(const ZkReply& reply);
   void LookAgain();
   void Rest();
-  void Fail(const std::string& why);
+  void Fail(int code);
+  void GiveUpForNow();
   ZkSession::Done Then(void (ProviderNode::*step)(const ZkReply&));
   void OnCreated(const ZkReply& reply);
   void OnReplaced(const ZkReply& reply);
@@ -72,7 +73,9 @@ class ProviderNode : public std::enable_shared_from_this<ProviderNode> {
   bool busy_ = false;     // a request is under way
   bool again_ = false;    // and another look is due after it
   bool written_ = false;  // the node holds our weight
+  bool touched_ = false;  // in this session: the node may be there
   bool withdrawn_ = false;
+  bool yields_ = false;  // to another announcement of the same address
   bool finished_ = false;
   std::uint64_t stood_in_ = 0;  // session in which the node last stood
   std::deque<Executor::Clock::time_point> fights_;

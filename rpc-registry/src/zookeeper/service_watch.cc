@@ -155,10 +155,7 @@ void ServiceWatch::Rest() {
 
 void ServiceWatch::Fail(int code, const std::string& path) {
   // A failing connection is the session's to report, and it brings OnConnected.
-  if (code == ZCONNECTIONLOSS || code == ZSESSIONEXPIRED || code == ZCLOSING ||
-      code == ZOPERATIONTIMEOUT || code == ZINVALIDSTATE || code == reported_) {
-    return;
-  }
+  if (IsConnectionFailure(code) || code == reported_) return;
   reported_ = code;
   LogWarning(around_.registry + ": cannot read " + path + ": " + ZkError(code) +
              "; the last known providers stay in use");

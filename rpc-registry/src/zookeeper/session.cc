@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "weir/log.h"
-#include "zookeeper/client_log.h"
 
 namespace weir::discovery {
 namespace {
@@ -31,6 +31,15 @@ const ACL_vector* AccessFor(const ZkUrl& url) {
     return ACL_vector{2, g_creator_acls.data()};
   }();
   return &restricted;
+}
+
+void LogOfClient(const char* message) {
+  // "<time>:<pid>(<thread>):ZOO_ERROR@function@line: text"
+  std::string_view text = message;
+  if (const auto level = text.find("ZOO_"); level != std::string_view::npos) {
+    text.remove_prefix(level);
+  }
+  LogDebug("ZooKeeper client: " + std::string(text));
 }
 
 void Fill(ZkReply& reply, const Stat* stat) {
@@ -122,13 +131,14 @@ ZkSession::~ZkSession() {
 }
 
 void ZkSession::Open() {
-  // Level and log callback of the library: warnings and errors, into weir's log.
-  zoo_set_debug_level(ZOO_LOG_LEVEL_WARN);
+  // The client complains about every single attempt to connect; the session says the same once per
+  // change. So its own log is heard only by those who ask for the debug level.
+  zoo_set_debug_level(LogEnabled(LogLevel::kDebug) ? ZOO_LOG_LEVEL_WARN : ZooLogLevel{});
   auto handle = std::make_unique<Handle>(
       Handle{.session = this, .executor = &executor_, .generation = ++generation_});
   handle->zk = zookeeper_init2(url_.hosts.c_str(), Handle::OnState,
                                static_cast<int>(url_.session_timeout.count()), nullptr,
-                               handle.get(), 0, OnClientLog);
+                               handle.get(), 0, LogOfClient);
   if (handle->zk == nullptr) {
     const int error = errno;
     if (failed_opens_++ == 0) {
@@ -325,13 +335,17 @@ void ZkSession::CreateAncestor(const std::string& path, std::size_t from, Done d
   Create(path.substr(0, from), "", false,
          [this, path, next, finished = std::move(done)](ZkReply reply) {
            if (reply.code == ZNODEEXISTS) reply.code = ZOK;
-           if (next == std::string::npos || reply.code == ZCONNECTIONLOSS ||
-               reply.code == ZSESSIONEXPIRED) {
+           if (next == std::string::npos || IsConnectionFailure(reply.code)) {
              finished(std::move(reply));
            } else {
              CreateAncestor(path, next, finished);
            }
          });
+}
+
+bool IsConnectionFailure(int code) {
+  return code == ZCONNECTIONLOSS || code == ZSESSIONEXPIRED || code == ZSESSIONMOVED ||
+         code == ZCLOSING || code == ZOPERATIONTIMEOUT || code == ZINVALIDSTATE;
 }
 
 std::string ZkError(int code) {

@@ -115,6 +115,9 @@ class ZkSession {
   std::vector<Closer> closers_;
 };
 
+// Whether the answer only says that none came: the connection is gone, and it is not known whether
+// the server acted. What was asked must be asked again after OnConnected.
+bool IsConnectionFailure(int code);
 // "no such node", "not authorised"... for messages.
 std::string ZkError(int code);
 
