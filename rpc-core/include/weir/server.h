@@ -87,7 +87,7 @@ class Server {
   // Listens, registers, returns. The status names a port in use, an unknown scheme, and so on.
   Status Start();
   // Start, then serve until SIGTERM or SIGINT, then drain. Returns an exit code: 0, or 1 after
-  // printing one line to standard error. With `ready`, called once after Start.
+  // printing one line to standard error.
   int Run();
   // Leaves without failing a call: withdraws from the registries, tells the peers (GOAWAY),
   // finishes what runs, closes. Returns when done or when drain_timeout has passed.

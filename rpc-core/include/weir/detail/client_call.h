@@ -22,16 +22,22 @@
 
 #include "weir/buffer.h"
 #include "weir/call_options.h"
+#include "weir/detail/futex_event.h"
 #include "weir/detail/intrusive.h"
 #include "weir/detail/recycle.h"
 #include "weir/method.h"
 #include "weir/status.h"
 
+namespace weir {
+struct Endpoint;
+class ClientConnection;
+class ProviderLink;
+}  // namespace weir
+
 namespace weir::detail {
 
-class Route;             // a service as reached through one channel
-class RouteShard;        // the part of it that lives on one reactor
-class ClientConnection;  // a connection to one provider
+class Route;       // a service as reached through one channel
+class RouteShard;  // the part of it that lives on one reactor
 
 // A request ready to travel: serialised, its deadline fixed, its key hashed. Movable.
 struct PreparedRequest {
@@ -94,18 +100,20 @@ class ClientCall {
   struct Timer : TimerNode {
     ClientCall* call = nullptr;
   };
-  RouteShard* shard = nullptr;
-  ClientConnection* connection = nullptr;  // where it is queued or in flight
+  RouteShard* shard = nullptr;             // where the call lives
+  ProviderLink* link = nullptr;            // where it is queued
+  ClientConnection* connection = nullptr;  // where it is in flight
+  Endpoint* endpoint = nullptr;            // whose counters count it; null for a pinned call
   CallState state = CallState::kNew;
+  bool starting = false;  // Start is on the stack: the end must wait for its return
   std::uint32_t attempts = 0;
-  std::uint32_t provider = 0;     // position in the snapshot it was picked from
   std::uint64_t id = 0;           // on that connection
-  std::uint64_t sent_offset = 0;  // where its frame begins in the connection's output
-  Timer deadline_timer;
-  ClientCall* next = nullptr;  // in the list of those that wait
+  std::uint64_t sent_offset = 0;  // where its frame begins in its output
+  ClientCall* next = nullptr;     // in the list of those that wait or are queued
   ClientCall* previous = nullptr;
   std::vector<std::string> tried;  // addresses of earlier attempts
-  Status last_failure;             // of the latest attempt
+  Status last_failure;
+  Timer deadline_timer;
   Node start_node;
   Node cancel_node;
   std::atomic<bool> cancel_posted{false};
@@ -133,7 +141,7 @@ class BlockingCall final : ClientCall {
 
   google::protobuf::MessageLite& reply_;
   Status status_;
-  std::atomic<std::uint32_t> done_{0};
+  FutexEvent ended_;
 };
 
 // True if `executor` is that of the reactor whose thread runs this.

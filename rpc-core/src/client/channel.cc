@@ -1,0 +1,124 @@
+#include "weir/channel.h"
+
+#include <functional>
+#include <latch>
+#include <random>
+#include <utility>
+
+#include "client/channel_core.h"
+#include "weir/stub.h"
+
+namespace weir {
+namespace detail {
+
+ChannelCore::ChannelCore(std::string_view registry_url, ChannelOptions options)
+    : options_(std::move(options)), registry_url_(registry_url) {
+  runtime_ =
+      options_.runtime ? std::move(options_.runtime) : std::make_shared<Runtime>(options_.threads);
+  options_.runtime.reset();
+  std::random_device entropy;
+  for (std::uint32_t i = 0; i < runtime().size(); ++i) {
+    const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
+    shards_.push_back(std::make_unique<ClientShard>(runtime().reactor(i), options_, seed));
+  }
+  status_ = Open(registry_url);
+}
+
+Status ChannelCore::Open(std::string_view registry_url) {
+  if (options_.timeout.count() <= 0) return InvalidArgument("timeout must be above 0");
+  if (options_.max_attempts == 0) return InvalidArgument("max_attempts must be above 0");
+  if (Result<RegistryUrl> url = RegistryUrl::Parse(registry_url); url.ok()) {
+    registry_url_ = url->text;
+  }
+  Result<ConfiguredLoadBalance> balance = LoadBalances().Configure(options_.load_balance);
+  if (!balance.ok()) return std::move(balance).status();
+  load_balance_ = *std::move(balance);
+  Result<std::shared_ptr<Registry>> registry = Registries().Open(registry_url);
+  if (!registry.ok()) return std::move(registry).status();
+  registry_ = *std::move(registry);
+  return {};
+}
+
+ChannelCore::~ChannelCore() {
+  Close();
+  // Routes hold subscriptions of the registry; shards hold nothing after Close.
+  routes_.clear();
+}
+
+std::shared_ptr<Route> ChannelCore::RouteTo(std::string_view service, std::uint32_t methods) {
+  Route* route = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    auto found = routes_.find(service);
+    if (found == routes_.end()) {
+      found =
+          routes_
+              .emplace(service, std::make_unique<Route>(*this, std::string(service), next_method_))
+              .first;
+      next_method_ += methods;
+    }
+    route = found->second.get();
+    if (closed_) return {shared_from_this(), route};
+  }
+  route->Watch();
+  return {shared_from_this(), route};
+}
+
+void ChannelCore::Close() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(closed_, true)) return;
+  }
+  for (const auto& [service, route] : routes_) route->Unwatch();
+  const Status reason = Cancelled("the channel was closed");
+  const auto on_all = [this](const std::function<void(ClientShard&)>& work) {
+    std::latch done(static_cast<std::ptrdiff_t>(shards_.size()));
+    for (const auto& shard : shards_) {
+      const auto run = [&work, &done, &shard = *shard] {
+        work(shard);
+        done.count_down();
+      };
+      if (shard->reactor().IsCurrent()) {
+        run();
+      } else {
+        shard->reactor().PostFunction(run);
+      }
+    }
+    done.wait();
+  };
+  on_all([&](ClientShard& shard) { shard.Close(reason); });
+  // Once more round, so that nothing posted before still refers to the shards.
+  on_all([](ClientShard&) {});
+}
+
+}  // namespace detail
+
+Channel::Channel(std::string_view registry_url, ChannelOptions options)
+    : core_(std::make_shared<detail::ChannelCore>(registry_url, std::move(options))) {}
+
+Channel::~Channel() {
+  if (core_) core_->Close();
+}
+
+Channel::Channel(Channel&&) noexcept = default;
+
+Channel& Channel::operator=(Channel&& other) noexcept {
+  if (core_ && core_ != other.core_) core_->Close();
+  core_ = std::move(other.core_);
+  return *this;
+}
+
+const Status& Channel::status() const noexcept {
+  return core_->status();
+}
+
+Status Channel::WaitForProviders(std::string_view service, std::chrono::nanoseconds timeout) {
+  if (!core_->status().ok()) return core_->status();
+  return core_->RouteTo(service, 0)->WaitForProviders(timeout);
+}
+
+StubBase::StubBase(const Channel& channel, const ServiceInfo& service)
+    : route_(channel.core()->RouteTo(service.full_name,
+                                     static_cast<std::uint32_t>(service.methods.size()))) {}
+
+}  // namespace weir

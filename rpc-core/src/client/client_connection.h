@@ -1,0 +1,64 @@
+// ClientConnection: the client's side of a connection: requests out, replies to their calls.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "transport/native_protocol.h"
+#include "weir/channel.h"
+#include "weir/detail/client_call.h"
+
+namespace weir {
+
+class ClientShard;
+class ProviderLink;
+
+// Belongs to a link, until the link or the connection ends.
+class ClientConnection final : public NativeProtocol {
+ public:
+  ClientConnection(ClientShard& shard, ProviderLink& link);
+
+  // True if a call may be sent now: the peer's limit and the output's soft limit leave room.
+  bool HasRoom() const noexcept;
+  // Writes the request; it leaves with the present turn. Needs HasRoom.
+  void Send(detail::ClientCall& call);
+  // Forgets a call that is in flight and tells the provider.
+  void Abandon(detail::ClientCall& call);
+  // The largest message and attachment the provider takes.
+  Status CheckSize(const detail::PreparedRequest& request) const;
+  bool HasCalls() const noexcept override { return in_flight_ > 0; }
+  void CloseNow(const Status& reason) { connection().Close(reason); }
+  // The link does not want to hear of this connection any more.
+  void Detach() noexcept { link_ = nullptr; }
+
+ private:
+  using Call = detail::ClientCall;
+  struct Slot {
+    std::uint64_t id = 0;
+    Call* call = nullptr;
+  };
+
+  void OnReady() override;
+  Status OnRequest(wire::Frame& frame) override;
+  Status OnResponse(wire::Frame& frame) override;
+  void OnCancel(std::uint64_t id) override;
+  void OnGoAway(std::uint64_t last_id, const Status& why) override;
+  void OnIdle() override;
+  void OnDrained() override;
+  void OnGone(const Status& reason) override;
+
+  Call* Find(std::uint64_t id) const noexcept;
+  void FreeSlot(std::uint64_t id) noexcept;
+  // The provider answered.
+  void Deliver(Call& call, wire::Frame& frame, const wire::ResponseMeta& meta);
+
+  ClientShard& shard_;
+  ProviderLink* link_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::vector<bool> named_;  // methods, by number, that this connection knows
+  std::uint64_t sequence_ = 0;
+  std::uint32_t in_flight_ = 0;
+};
+
+}  // namespace weir

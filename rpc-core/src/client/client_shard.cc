@@ -1,0 +1,84 @@
+#include "client/client_shard.h"
+
+#include <chrono>
+#include <utility>
+
+#include "client/client_connection.h"
+#include "client/route.h"
+
+namespace weir {
+namespace {
+
+// A provider that vanishes from the list and returns within this time keeps its connection.
+constexpr std::chrono::seconds kUnlistedGrace{5};
+
+}  // namespace
+
+ClientShard::ClientShard(Reactor& reactor, const ChannelOptions& options, std::uint64_t seed)
+    : reactor_(reactor), options_(options), random_state_(seed) {
+  drop_timer_.shard = this;
+  drop_timer_.fire = [](detail::TimerNode* node) noexcept {
+    static_cast<Timer*>(node)->shard->DropUnlisted();
+  };
+}
+
+ClientShard::~ClientShard() = default;
+
+ProviderLink& ClientShard::Link(const std::string& address) {
+  auto& link = links_[address];
+  if (!link) link = std::make_unique<ProviderLink>(*this, address);
+  return *link;
+}
+
+void ClientShard::DropUnlisted() {
+  bool later = false;
+  for (auto at = links_.begin(); at != links_.end();) {
+    ProviderLink& link = *at->second;
+    bool listed = false;
+    for (detail::RouteShard* route : routes_) listed = listed || route->Lists(link);
+    if (listed) {
+      link.MarkListed();
+    } else if (!link.UnlistedFor(reactor_.now(), kUnlistedGrace) || link.HasCalls()) {
+      later = true;
+    } else {
+      link.Close(Unavailable(link.address() + " is no longer registered"));
+      at = links_.erase(at);
+      continue;
+    }
+    ++at;
+  }
+  if (later) reactor_.SetTimer(drop_timer_, reactor_.now() + kUnlistedGrace);
+}
+
+void ClientShard::OnLinkChanged(ProviderLink& link) {
+  if (closed_) return;
+  for (detail::RouteShard* route : routes_) route->OnLinkChanged(link);
+}
+
+bool ClientShard::TakeWaitingPlace() noexcept {
+  if (waiting_ >= options_.max_waiting_calls) return false;
+  ++waiting_;
+  return true;
+}
+
+std::uint64_t ClientShard::Random() noexcept {
+  std::uint64_t z = (random_state_ += 0x9E3779B97F4A7C15u);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+void ClientShard::Close(const Status& reason) {
+  if (std::exchange(closed_, true)) return;
+  const Reactor::Turn turn(reactor_);
+  reactor_.ClearTimer(drop_timer_);
+  for (detail::RouteShard* route : routes_) route->Close(reason);
+  for (const auto& [address, link] : links_) link->Close(reason);
+  const std::vector<ClientConnection*> open(connections_.begin(), connections_.end());
+  for (ClientConnection* connection : open) {
+    if (connections_.count(connection) > 0) connection->CloseNow(reason);
+  }
+  links_.clear();
+}
+
+}  // namespace weir

@@ -1,0 +1,259 @@
+#include "client/provider_link.h"
+
+#include <asio/connect.hpp>
+#include <cmath>
+#include <utility>
+
+#include "client/client_connection.h"
+#include "client/client_shard.h"
+#include "client/route.h"
+#include "weir/address.h"
+#include "weir/log.h"
+
+namespace weir {
+namespace {
+
+using asio::ip::tcp;
+using detail::CallState;
+using detail::ClientCall;
+
+constexpr double kBackoffFactor = 1.6;
+constexpr double kJitter = 0.2;
+
+}  // namespace
+
+// Outlives the link if it is given up: its handlers then find `link` null.
+struct ProviderLink::Attempt : std::enable_shared_from_this<Attempt> {
+  Attempt(ProviderLink& owner, asio::io_context& io) : link(&owner), resolver(io), socket(io) {}
+
+  void Run(const Address& address) {
+    asio::error_code not_numeric;
+    const auto numeric = asio::ip::make_address(address.host, not_numeric);
+    if (!not_numeric) {
+      socket.async_connect(
+          {numeric, address.port},
+          [self = shared_from_this()](const asio::error_code& error) { self->Done(error); });
+      return;
+    }
+    resolver.async_resolve(
+        address.host, std::to_string(address.port),
+        [self = shared_from_this()](const asio::error_code& error,
+                                    const tcp::resolver::results_type& found) {
+          if (error) return self->Done(error);
+          asio::async_connect(
+              self->socket, found,
+              [self](const asio::error_code& failed, const tcp::endpoint&) { self->Done(failed); });
+        });
+  }
+
+  void Done(const asio::error_code& error) {
+    if (link == nullptr) return;
+    const Reactor::Turn turn(link->shard_.reactor());
+    if (error) return link->OnConnectFailed(Unavailable(error.message()));
+    link->OnConnected(std::move(socket));
+  }
+
+  void GiveUp() {
+    link = nullptr;
+    resolver.cancel();
+    asio::error_code ignored;
+    socket.close(ignored);
+  }
+
+  ProviderLink* link;
+  tcp::resolver resolver;
+  tcp::socket socket;
+};
+
+ProviderLink::ProviderLink(ClientShard& shard, std::string address)
+    : shard_(shard), address_(std::move(address)) {
+  connect_timer_.link = this;
+  connect_timer_.fire = [](detail::TimerNode* node) noexcept {
+    ProviderLink& self = *static_cast<Timer*>(node)->link;
+    if (self.connection_) {
+      self.connection_->Close(DeadlineExceeded("no answer in time"));
+    } else {
+      self.OnConnectFailed(DeadlineExceeded("no answer in time"));
+    }
+  };
+  backoff_timer_.link = this;
+  backoff_timer_.fire = [](detail::TimerNode* node) noexcept {
+    static_cast<Timer*>(node)->link->Connect();
+  };
+}
+
+ProviderLink::~ProviderLink() {
+  Drop();
+}
+
+void ProviderLink::Drop() {
+  shard_.reactor().ClearTimer(connect_timer_);
+  shard_.reactor().ClearTimer(backoff_timer_);
+  if (attempt_) attempt_->GiveUp();
+  attempt_.reset();
+  if (protocol_ != nullptr) protocol_->Detach();
+  protocol_ = nullptr;
+  connection_ = {};
+}
+
+bool ProviderLink::IsUsable() const noexcept {
+  switch (state_) {
+    case State::kIdle:
+    case State::kReady:
+      return true;
+    case State::kConnecting:
+      return failures_ == 0;
+    case State::kBackoff:
+      return false;
+  }
+  return false;
+}
+
+bool ProviderLink::HasCalls() const noexcept {
+  return !queued_.empty() || (protocol_ != nullptr && protocol_->HasCalls());
+}
+
+void ProviderLink::SetState(State state) {
+  const bool was_usable = IsUsable();
+  state_ = state;
+  if (IsUsable() != was_usable) shard_.OnLinkChanged(*this);
+}
+
+void ProviderLink::Submit(ClientCall& call) {
+  call.link = this;
+  if (state_ == State::kReady && queued_.empty() && protocol_->HasRoom()) {
+    if (Status status = protocol_->CheckSize(call.request); !status.ok()) {
+      return call.shard->OnAnswer(call, std::move(status));
+    }
+    return protocol_->Send(call);
+  }
+  if (!IsUsable()) {
+    return call.shard->OnAttemptFailed(call, last_failure_, false);
+  }
+  if (!shard_.TakeWaitingPlace()) {
+    return call.shard->OnAnswer(call,
+                                ResourceExhausted("too many calls wait to be sent to " + address_));
+  }
+  call.state = CallState::kQueued;
+  queued_.PushBack(call);
+  if (state_ == State::kIdle) Connect();
+}
+
+void ProviderLink::Withdraw(ClientCall& call) {
+  queued_.Remove(call);
+  shard_.GiveWaitingPlace();
+}
+
+void ProviderLink::OnRoom() {
+  while (state_ == State::kReady && !queued_.empty() && protocol_->HasRoom()) {
+    ClientCall& call = *queued_.PopFront();
+    shard_.GiveWaitingPlace();
+    if (Status status = protocol_->CheckSize(call.request); !status.ok()) {
+      call.shard->OnAnswer(call, std::move(status));
+    } else {
+      protocol_->Send(call);
+    }
+  }
+}
+
+void ProviderLink::Connect() {
+  shard_.reactor().ClearTimer(backoff_timer_);
+  const Result<Address> address = Address::Parse(address_);
+  if (!address.ok()) return OnConnectFailed(address.status());
+  SetState(State::kConnecting);
+  shard_.reactor().SetTimer(connect_timer_,
+                            shard_.reactor().now() + shard_.options().connect_timeout);
+  attempt_ = std::make_shared<Attempt>(*this, shard_.reactor().io());
+  attempt_->Run(*address);
+}
+
+void ProviderLink::OnConnected(tcp::socket socket) {
+  attempt_.reset();
+  auto protocol = std::make_unique<ClientConnection>(shard_, *this);
+  protocol_ = protocol.get();
+  connection_ = Connection::Ref::Adopt(
+      new Connection(shard_.reactor(), std::move(socket), std::move(protocol), {}));
+  const Connection::Ref keep = connection_;
+  keep->Start();
+}
+
+void ProviderLink::OnReady() {
+  shard_.reactor().ClearTimer(connect_timer_);
+  if (failures_ > 0) LogInfo("connected to " + address_ + " again");
+  failures_ = 0;
+  SetState(State::kReady);
+  OnRoom();
+}
+
+void ProviderLink::OnConnectFailed(const Status& why) {
+  shard_.reactor().ClearTimer(connect_timer_);
+  if (attempt_) attempt_->GiveUp();
+  attempt_.reset();
+  last_failure_ = Unavailable("cannot connect to " + address_ + ": " + std::string(why.message()));
+  WaitToReconnect();
+}
+
+void ProviderLink::OnConnectionGone(const Status& reason) {
+  shard_.reactor().ClearTimer(connect_timer_);
+  protocol_ = nullptr;
+  connection_ = {};
+  last_failure_ =
+      Unavailable("the connection to " + address_ + " was lost: " + std::string(reason.message()));
+  WaitToReconnect();
+}
+
+void ProviderLink::OnGoingAway(const Status& why) {
+  if (protocol_ == nullptr) return;
+  // The connection finishes what it has; this link makes a new one.
+  protocol_ = nullptr;
+  connection_ = {};
+  last_failure_ = Unavailable(address_ + " is going away: " + std::string(why.message()));
+  WaitToReconnect();
+}
+
+void ProviderLink::OnIdle() {
+  protocol_ = nullptr;
+  connection_ = {};
+  SetState(State::kIdle);
+}
+
+void ProviderLink::WaitToReconnect() {
+  const ChannelOptions& options = shard_.options();
+  if (failures_ == 0) LogInfo(std::string(last_failure_.message()));
+  const double first = static_cast<double>(options.reconnect_min.count());
+  const double most = static_cast<double>(options.reconnect_max.count());
+  const double wait = std::min(most, first * std::pow(kBackoffFactor, failures_));
+  const double jitter = 1.0 - kJitter + 2.0 * kJitter * shard_.RandomUnit();
+  ++failures_;
+  SetState(State::kBackoff);
+  if (!shard_.is_closed()) {
+    const auto pause = std::chrono::nanoseconds(static_cast<std::int64_t>(wait * jitter));
+    shard_.reactor().SetTimer(backoff_timer_, shard_.reactor().now() + pause);
+  }
+  FailQueued(last_failure_);
+}
+
+void ProviderLink::FailQueued(const Status& why) {
+  // A call that fails may come back to this list: only those that are in it now.
+  for (std::size_t left = queued_.size(); left > 0 && !queued_.empty(); --left) {
+    ClientCall& call = *queued_.PopFront();
+    shard_.GiveWaitingPlace();
+    call.shard->OnAttemptFailed(call, why, false);
+  }
+}
+
+void ProviderLink::ResetBackoff() {
+  if (state_ == State::kBackoff) Connect();
+}
+
+void ProviderLink::Close(const Status& reason) {
+  const Connection::Ref connection = connection_;
+  ClientConnection* protocol = protocol_;
+  Drop();
+  state_ = State::kIdle;
+  last_failure_ = reason;
+  if (protocol != nullptr) connection->Close(reason);
+  FailQueued(reason);
+}
+
+}  // namespace weir

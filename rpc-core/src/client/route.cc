@@ -1,0 +1,106 @@
+#include "client/route.h"
+
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "client/channel_core.h"
+
+namespace weir::detail {
+namespace {
+
+// A provider that vanishes and returns within this time keeps its counters.
+constexpr std::chrono::seconds kEndpointGrace{5};
+
+}  // namespace
+
+Route::Route(ChannelCore& channel, std::string service, std::uint32_t method_base)
+    : channel_(channel),
+      service_(std::move(service)),
+      method_base_(method_base),
+      // A random start, so that channels do not all begin with the same provider.
+      next_sequence_(std::random_device{}()) {
+  for (std::uint32_t i = 0; i < channel.runtime().size(); ++i) {
+    shards_.push_back(std::make_unique<RouteShard>(*this, channel.shard(i)));
+    Reactor& reactor = channel.runtime().reactor(i);
+    reactor.PostFunction(
+        [shard = shards_.back().get(), &client = channel.shard(i)] { client.AddRoute(*shard); });
+  }
+}
+
+void Route::Watch() {
+  std::call_once(watched_, [this] {
+    if (channel_.registry() == nullptr) return;  // the channel's status says why
+    auto subscription = channel_.registry()->Watch(
+        service_, [this](ProviderList providers) { OnProviders(providers); });
+    const std::lock_guard lock(mutex_);
+    if (subscription.ok()) {
+      subscription_ = *std::move(subscription);
+    } else {
+      watch_failure_ = std::move(subscription).status();
+    }
+  });
+}
+
+void Route::Unwatch() {
+  std::unique_ptr<Subscription> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::move(subscription_);
+  }
+}
+
+Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const bool found = changed_.wait_for(lock, timeout, [this] {
+    return !watch_failure_.ok() || (view_ != nullptr && view_->snapshot->size() > 0);
+  });
+  if (!watch_failure_.ok()) return watch_failure_;
+  if (found) return {};
+  return DeadlineExceeded(view_ == nullptr
+                              ? "registry " + channel_.registry_url() + " has not answered"
+                              : "no provider of " + service_ + " is registered at " +
+                                    channel_.registry_url());
+}
+
+void Route::OnProviders(const ProviderList& providers) {
+  std::shared_ptr<const RouteView> view = BuildView(providers);
+  {
+    const std::lock_guard lock(mutex_);
+    view_ = view;
+  }
+  changed_.notify_all();
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    channel_.runtime().reactor(i).PostFunction(
+        [shard = shards_[i].get(), view] { shard->SetView(view); });
+  }
+}
+
+std::shared_ptr<const RouteView> Route::BuildView(const ProviderList& providers) {
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<Provider> pickable;
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  for (const Provider& provider : *providers) {
+    KnownEndpoint& known = endpoints_[provider.address];
+    if (!known.endpoint) known.endpoint = std::make_shared<Endpoint>();
+    known.last_listed = now;
+    if (provider.weight <= 0) continue;
+    pickable.push_back(provider);
+    endpoints.push_back(known.endpoint);
+  }
+  std::erase_if(endpoints_, [&](const auto& entry) {
+    const KnownEndpoint& known = entry.second;
+    return now - known.last_listed > kEndpointGrace && known.endpoint.use_count() == 1 &&
+           known.endpoint->active.load(std::memory_order_acquire) == 0;
+  });
+  std::shared_ptr<const RouteView> previous;
+  {
+    const std::lock_guard lock(mutex_);
+    previous = view_;
+  }
+  auto snapshot = std::make_shared<Snapshot>(std::move(pickable), std::move(endpoints));
+  channel_.load_balance().BuildTables(*snapshot, previous ? previous->snapshot.get() : nullptr);
+  return std::make_shared<const RouteView>(RouteView{std::move(snapshot), providers});
+}
+
+}  // namespace weir::detail

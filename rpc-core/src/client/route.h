@@ -1,0 +1,137 @@
+// Route: a service as reached through one channel: its providers, and the calls to them.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/call_list.h"
+#include "client/client_shard.h"
+#include "weir/channel.h"
+#include "weir/load_balance.h"
+#include "weir/method.h"
+#include "weir/registry.h"
+
+namespace weir::detail {
+
+class ChannelCore;
+
+// What a route knows of its providers at one time. Immutable, shared by the reactors.
+struct RouteView {
+  std::shared_ptr<const Snapshot> snapshot;  // those that may be picked
+  ProviderList all;                          // those that are draining as well
+};
+
+// The part that lives on one reactor, and whose thread alone touches it. Every call ends here.
+class RouteShard {
+ public:
+  RouteShard(Route& route, ClientShard& client);
+  ~RouteShard();
+  RouteShard(const RouteShard&) = delete;
+  RouteShard& operator=(const RouteShard&) = delete;
+
+  Reactor& reactor() noexcept { return client_.reactor(); }
+  // The number that names a method on this channel's connections.
+  std::uint32_t MethodNumber(const MethodInfo& method) const noexcept {
+    return method_base_ + method.index;
+  }
+
+  // Takes a call over.
+  void Start(ClientCall& call);
+  void Cancel(ClientCall& call);
+  void SetView(std::shared_ptr<const RouteView> view);
+  // Fails all calls that wait, and every call that comes.
+  void Close(const Status& reason);
+
+  // The call was answered, or can never be.
+  void OnAnswer(ClientCall& call, Status status);
+  // An attempt did not bring an answer; the call may be tried again.
+  void OnAttemptFailed(ClientCall& call, Status why, bool may_have_started);
+  bool Lists(const ProviderLink& link) const noexcept;
+  void OnLinkChanged(const ProviderLink& link);
+
+ private:
+  void Place(ClientCall& call);
+  void PlacePinned(ClientCall& call, const std::string& address);
+  Index Pick(const ClientCall& call, bool avoid_tried);
+  void Wait(ClientCall& call);
+  void PlaceWaiting();
+  void OnDeadline(ClientCall& call);
+  // Takes the call from wherever it is.
+  void Withdraw(ClientCall& call);
+  void EndAttempt(ClientCall& call, bool transport_failure) noexcept;
+  void Complete(ClientCall& call, Status status);
+  Status NoneUsable() const;
+  void FindUnusable();
+  std::uint64_t NextSequence() noexcept;
+  bool MayRetry(const ClientCall& call, bool may_have_started) noexcept;
+
+  Route& route_;
+  ClientShard& client_;
+  const std::uint32_t method_base_;
+  std::shared_ptr<const RouteView> view_;
+  std::vector<ProviderLink*> links_;  // as in the snapshot
+  std::vector<Index> unusable_;       // positions in it
+  std::vector<Index> excluded_;       // of the present pick
+  CallList waiting_;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t sequence_end_ = 0;
+  double retry_tokens_;
+  Status closed_;
+};
+
+// The part any thread may use.
+class Route {
+ public:
+  Route(ChannelCore& channel, std::string service, std::uint32_t method_base);
+  Route(const Route&) = delete;
+  Route& operator=(const Route&) = delete;
+
+  const std::string& service() const noexcept { return service_; }
+  std::uint32_t method_base() const noexcept { return method_base_; }
+  ChannelCore& channel() const noexcept { return channel_; }
+  RouteShard& shard(std::uint32_t reactor) noexcept { return *shards_[reactor]; }
+
+  // Begins to watch the registry; the first call does.
+  void Watch();
+  void Unwatch();
+  // Waits until a provider is known.
+  Status WaitForProviders(std::chrono::nanoseconds timeout);
+  // The first of 64 sequence numbers that nobody else gets.
+  std::uint64_t ReserveSequence() noexcept {
+    return next_sequence_.fetch_add(64, std::memory_order_relaxed);
+  }
+
+ private:
+  // On a thread of the registry, one at a time.
+  void OnProviders(const ProviderList& providers);
+  std::shared_ptr<const RouteView> BuildView(const ProviderList& providers);
+
+  ChannelCore& channel_;
+  const std::string service_;
+  const std::uint32_t method_base_;
+  std::vector<std::unique_ptr<RouteShard>> shards_;
+  std::atomic<std::uint64_t> next_sequence_;
+  std::once_flag watched_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<const RouteView> view_;
+  Status watch_failure_;
+  std::unique_ptr<Subscription> subscription_;
+
+  // Counters by address; kept a while when a provider vanishes. Of OnProviders alone.
+  struct KnownEndpoint {
+    std::shared_ptr<Endpoint> endpoint;
+    std::chrono::steady_clock::time_point last_listed;
+  };
+  std::map<std::string, KnownEndpoint, std::less<>> endpoints_;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,306 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "client/channel_core.h"
+#include "client/client_connection.h"
+#include "client/route.h"
+
+namespace weir::detail {
+namespace {
+
+// Retries of calls that may have started are paid from here: a burst as large as one connection's
+// calls, then a tenth of what succeeds.
+constexpr double kMostRetryTokens = 1024;
+constexpr double kTokensPerSuccess = 0.1;
+
+}  // namespace
+
+RouteShard::RouteShard(Route& route, ClientShard& client)
+    : route_(route),
+      client_(client),
+      method_base_(route.method_base()),
+      retry_tokens_(kMostRetryTokens) {}
+
+RouteShard::~RouteShard() = default;
+
+void RouteShard::Start(ClientCall& call) {
+  call.starting = true;
+  call.deadline_timer.call = &call;
+  call.deadline_timer.fire = [](TimerNode* node) noexcept {
+    ClientCall& late = *static_cast<ClientCall::Timer*>(node)->call;
+    late.shard->OnDeadline(late);
+  };
+  if (!closed_.ok()) {
+    Complete(call, closed_);
+  } else if (!call.request.status.ok()) {
+    Complete(call, std::move(call.request.status));
+  } else if (call.request.deadline <= reactor().now()) {
+    OnDeadline(call);
+  } else {
+    reactor().SetTimer(call.deadline_timer, call.request.deadline);
+    Place(call);
+  }
+  call.starting = false;
+}
+
+void RouteShard::Place(ClientCall& call) {
+  if (!view_) return Wait(call);
+  if (const auto* rare = call.request.options.rare(); rare != nullptr && !rare->provider.empty()) {
+    return PlacePinned(call, rare->provider);
+  }
+  Index picked = Pick(call, true);
+  if (picked == kNone && !call.tried.empty()) picked = Pick(call, false);
+  if (picked == kNone) {
+    if (call.request.options.wait_for_ready()) return Wait(call);
+    return Complete(call, NoneUsable());
+  }
+  call.endpoint = &view_->snapshot->endpoint(picked);
+  call.endpoint->active.fetch_add(1, std::memory_order_relaxed);
+  ++call.attempts;
+  links_[picked]->Submit(call);
+}
+
+void RouteShard::PlacePinned(ClientCall& call, const std::string& address) {
+  const auto& all = *view_->all;
+  const auto found =
+      std::lower_bound(all.begin(), all.end(), address,
+                       [](const Provider& p, const std::string& a) { return p.address < a; });
+  if (found == all.end() || found->address != address) {
+    if (call.request.options.wait_for_ready()) return Wait(call);
+    return Complete(
+        call, Unavailable("provider " + address + " of " + route_.service() + " is not alive"));
+  }
+  ProviderLink& link = client_.Link(address);
+  if (!link.IsUsable()) {
+    if (call.request.options.wait_for_ready()) return Wait(call);
+    return Complete(call, link.last_failure());
+  }
+  ++call.attempts;
+  link.Submit(call);
+}
+
+Index RouteShard::Pick(const ClientCall& call, bool avoid_tried) {
+  const Snapshot& snapshot = *view_->snapshot;
+  PickContext context;
+  context.sequence = NextSequence();
+  context.random = client_.Random();
+  context.now_ns = reactor().now().time_since_epoch().count();
+  context.excluded = unusable_;
+  if (avoid_tried && !call.tried.empty()) {
+    excluded_ = unusable_;
+    for (Index i = 0; i < snapshot.size(); ++i) {
+      const std::string& address = snapshot.provider(i).address;
+      if (std::find(call.tried.begin(), call.tried.end(), address) != call.tried.end()) {
+        excluded_.push_back(i);
+      }
+    }
+    context.excluded = excluded_;
+  }
+  RequestView request;
+  request.method = call.request.method->full_name;
+  request.key = call.request.key;
+  request.key_hash = call.request.key_hash;
+  request.has_key = call.request.has_key;
+  const Index picked = route_.channel().load_balance().strategy.pick(request, snapshot, context);
+  // A strategy of the user's own may not honour what is excluded, or may be wrong.
+  if (picked >= snapshot.size() || IsExcluded(context, picked)) return kNone;
+  return picked;
+}
+
+std::uint64_t RouteShard::NextSequence() noexcept {
+  if (sequence_ == sequence_end_) {
+    sequence_ = route_.ReserveSequence();
+    sequence_end_ = sequence_ + 64;
+  }
+  return sequence_++;
+}
+
+Status RouteShard::NoneUsable() const {
+  const Snapshot& snapshot = *view_->snapshot;
+  const std::string& url = route_.channel().registry_url();
+  if (view_->all->empty()) {
+    return Unavailable("no provider of " + route_.service() + " is registered at " + url);
+  }
+  if (snapshot.size() == 0) {
+    return Unavailable("all providers of " + route_.service() + " at " + url + " are draining");
+  }
+  std::string why = "no provider of " + route_.service() + " can be reached";
+  if (!unusable_.empty()) {
+    why += ": " + std::string(links_[unusable_.front()]->last_failure().message());
+  }
+  return Unavailable(std::move(why));
+}
+
+void RouteShard::Wait(ClientCall& call) {
+  if (!client_.TakeWaitingPlace()) {
+    return Complete(call,
+                    ResourceExhausted("too many calls wait for a provider of " + route_.service()));
+  }
+  call.state = CallState::kWaiting;
+  waiting_.PushBack(call);
+}
+
+void RouteShard::PlaceWaiting() {
+  for (std::size_t left = waiting_.size(); left > 0 && !waiting_.empty(); --left) {
+    ClientCall& call = *waiting_.PopFront();
+    client_.GiveWaitingPlace();
+    Place(call);
+  }
+}
+
+void RouteShard::SetView(std::shared_ptr<const RouteView> view) {
+  if (!closed_.ok()) return;
+  const std::shared_ptr<const RouteView> previous = std::exchange(view_, std::move(view));
+  links_.clear();
+  for (const Provider& provider : view_->snapshot->providers()) {
+    links_.push_back(&client_.Link(provider.address));
+  }
+  if (previous) {
+    // A provider that is new in the list was announced just now.
+    for (const Provider& provider : *view_->all) {
+      const bool known = std::binary_search(
+          previous->all->begin(), previous->all->end(), provider,
+          [](const Provider& a, const Provider& b) { return a.address < b.address; });
+      if (!known) client_.Link(provider.address).ResetBackoff();
+    }
+  }
+  client_.DropUnlisted();
+  FindUnusable();
+  PlaceWaiting();
+}
+
+bool RouteShard::Lists(const ProviderLink& link) const noexcept {
+  if (!view_) return false;
+  return std::binary_search(
+      view_->all->begin(), view_->all->end(), Provider{link.address()},
+      [](const Provider& a, const Provider& b) { return a.address < b.address; });
+}
+
+void RouteShard::FindUnusable() {
+  unusable_.clear();
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    if (!links_[i]->IsUsable()) unusable_.push_back(static_cast<Index>(i));
+  }
+}
+
+void RouteShard::OnLinkChanged(const ProviderLink& link) {
+  if (!closed_.ok() || !Lists(link)) return;
+  FindUnusable();
+  if (link.IsUsable()) PlaceWaiting();
+}
+
+void RouteShard::EndAttempt(ClientCall& call, bool transport_failure) noexcept {
+  call.link = nullptr;
+  call.connection = nullptr;
+  Endpoint* endpoint = std::exchange(call.endpoint, nullptr);
+  if (endpoint == nullptr) return;
+  endpoint->active.fetch_sub(1, std::memory_order_relaxed);
+  endpoint->calls.fetch_add(1, std::memory_order_relaxed);
+  if (transport_failure) {
+    endpoint->failures.fetch_add(1, std::memory_order_relaxed);
+  } else if (endpoint->failures.load(std::memory_order_relaxed) != 0) {
+    endpoint->failures.store(0, std::memory_order_relaxed);
+  }
+}
+
+void RouteShard::OnAnswer(ClientCall& call, Status status) {
+  EndAttempt(call, false);
+  if (status.ok()) retry_tokens_ = std::min(kMostRetryTokens, retry_tokens_ + kTokensPerSuccess);
+  Complete(call, std::move(status));
+}
+
+bool RouteShard::MayRetry(const ClientCall& call, bool may_have_started) noexcept {
+  if (!closed_.ok() || call.attempts >= client_.options().max_attempts) return false;
+  if (!may_have_started) return true;
+  if (!call.request.method->idempotent || retry_tokens_ < 1) return false;
+  retry_tokens_ -= 1;
+  return true;
+}
+
+void RouteShard::OnAttemptFailed(ClientCall& call, Status why, bool may_have_started) {
+  if (call.link != nullptr) call.tried.push_back(call.link->address());
+  EndAttempt(call, true);
+  if (!closed_.ok()) return Complete(call, closed_);
+  if (!MayRetry(call, may_have_started)) {
+    if (may_have_started) {
+      why = Status(why.code(), std::string(why.message()) + "; the call may have run");
+    }
+    return Complete(call, std::move(why));
+  }
+  call.last_failure = std::move(why);
+  Place(call);
+}
+
+void RouteShard::OnDeadline(ClientCall& call) {
+  std::string why = "the deadline of " + std::string(call.request.method->full_name) + " passed";
+  switch (call.state) {
+    case CallState::kInFlight:
+      why += " while " + call.link->address() + " worked on it";
+      break;
+    case CallState::kQueued:
+      why += " while it waited for " + call.link->address();
+      break;
+    case CallState::kWaiting:
+      why += " while it waited for a provider";
+      break;
+    default:
+      why += " before it was started";
+  }
+  if (call.state == CallState::kWaiting && !view_) {
+    why += "; registry " + route_.channel().registry_url() + " has not answered";
+  }
+  if (!call.last_failure.ok()) why += "; before that: " + std::string(call.last_failure.message());
+  Withdraw(call);
+  Complete(call, DeadlineExceeded(std::move(why)));
+}
+
+void RouteShard::Cancel(ClientCall& call) {
+  if (call.state == CallState::kDone) return;
+  Withdraw(call);
+  Complete(call, Cancelled("the caller cancelled the call"));
+}
+
+void RouteShard::Withdraw(ClientCall& call) {
+  switch (call.state) {
+    case CallState::kWaiting:
+      waiting_.Remove(call);
+      client_.GiveWaitingPlace();
+      break;
+    case CallState::kQueued:
+      call.link->Withdraw(call);
+      break;
+    case CallState::kInFlight:
+      call.connection->Abandon(call);
+      break;
+    default:
+      break;
+  }
+  EndAttempt(call, false);
+}
+
+void RouteShard::Complete(ClientCall& call, Status status) {
+  call.state = CallState::kDone;
+  reactor().ClearTimer(call.deadline_timer);
+  if (!call.starting) return call.Finished(std::move(status));
+  // Never from within the function that started it.
+  call.last_failure = std::move(status);
+  call.start_node.call = &call;
+  call.start_node.run = [](Task* task) noexcept {
+    ClientCall& ended = *static_cast<ClientCall::Node*>(task)->call;
+    ended.Finished(std::move(ended.last_failure));
+  };
+  reactor().Post(&call.start_node);
+}
+
+void RouteShard::Close(const Status& reason) {
+  closed_ = reason;
+  while (ClientCall* call = waiting_.PopFront()) {
+    client_.GiveWaitingPlace();
+    Complete(*call, reason);
+  }
+  links_.clear();
+  unusable_.clear();
+}
+
+}  // namespace weir::detail

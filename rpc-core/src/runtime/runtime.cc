@@ -1,0 +1,69 @@
+#include "weir/runtime.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "runtime/runtime_core.h"
+#include "weir/detail/client_call.h"
+
+namespace weir {
+namespace detail {
+
+RuntimeCore::RuntimeCore(const ThreadOptions& options)
+    : workers_(options.workers, options.max_queued_work) {
+  std::uint32_t count = options.reactors;
+  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  if (options.model == ThreadModel::kSingleReactor) count = 1;
+  for (std::uint32_t i = 0; i < count; ++i) reactors_.push_back(std::make_unique<Reactor>(i));
+  for (const auto& reactor : reactors_) {
+    threads_.emplace_back([&reactor = *reactor] { reactor.Run(); });
+  }
+}
+
+RuntimeCore::~RuntimeCore() {
+  for (const auto& reactor : reactors_) reactor->Stop();
+  for (std::thread& thread : threads_) thread.join();
+  for (const auto& reactor : reactors_) reactor->Finish();
+}
+
+Reactor* RuntimeCore::Current() noexcept {
+  Reactor* current = Reactor::Current();
+  if (current == nullptr || current->index() >= size()) return nullptr;
+  return reactors_[current->index()].get() == current ? current : nullptr;
+}
+
+Reactor& RuntimeCore::ForThisThread() noexcept {
+  static constinit std::atomic<std::uint32_t> next{0};
+  thread_local const std::uint32_t number = next.fetch_add(1, std::memory_order_relaxed);
+  return *reactors_[number % size()];
+}
+
+bool RunsOnReactor(const asio::any_io_executor& executor) noexcept {
+  Reactor* current = Reactor::Current();
+  if (current == nullptr) return false;
+  const auto* target = executor.target<asio::io_context::executor_type>();
+  return target != nullptr && &target->context() == &current->io();
+}
+
+}  // namespace detail
+
+Runtime::Runtime(ThreadOptions options) : core_(std::make_unique<detail::RuntimeCore>(options)) {}
+
+Runtime::~Runtime() {
+  // A thread cannot join itself: the last owner was, after all, one of the reactors.
+  if (core_->Current() != nullptr) {
+    std::thread([core = std::move(core_)]() mutable { core.reset(); }).detach();
+  }
+}
+
+std::uint32_t Runtime::reactors() const noexcept {
+  return core_->size();
+}
+
+asio::any_io_executor Runtime::executor(std::uint32_t index) const {
+  return core_->reactor(index).io().get_executor();
+}
+
+}  // namespace weir

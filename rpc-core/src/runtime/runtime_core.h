@@ -1,0 +1,36 @@
+// RuntimeCore: the reactors of a Runtime and their threads.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "runtime/reactor.h"
+#include "runtime/worker_pool.h"
+#include "weir/runtime.h"
+
+namespace weir::detail {
+
+class RuntimeCore {
+ public:
+  explicit RuntimeCore(const ThreadOptions& options);
+  ~RuntimeCore();
+  RuntimeCore(const RuntimeCore&) = delete;
+  RuntimeCore& operator=(const RuntimeCore&) = delete;
+
+  std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(reactors_.size()); }
+  Reactor& reactor(std::uint32_t index) noexcept { return *reactors_[index]; }
+  // The reactor of this thread, if it is one of these; null otherwise.
+  Reactor* Current() noexcept;
+  // Where a thread that is no reactor sends its work: the same one each time.
+  Reactor& ForThisThread() noexcept;
+  WorkerPool& workers() noexcept { return workers_; }
+
+ private:
+  std::vector<std::unique_ptr<Reactor>> reactors_;
+  WorkerPool workers_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace weir::detail

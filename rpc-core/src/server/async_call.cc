@@ -1,0 +1,127 @@
+#include "server/async_call.h"
+
+#include <utility>
+
+#include "wire/frame_writer.h"
+
+namespace weir {
+
+AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const ServedMethod& method,
+                     std::uint64_t id, bool checksum)
+    : ServerCall(server.facts(), *method.bound->info),
+      server_(server),
+      connection_(Connection::Ref::Share(&connection)),
+      method_(method),
+      id_(id),
+      checksum_(checksum) {
+  server_.state().running_calls.fetch_add(1, std::memory_order_relaxed);
+  send_node_.call = this;
+  send_node_.run = [](detail::Task* task) noexcept {
+    AsyncCall* call = static_cast<Node*>(task)->call;
+    call->SendOnReactor();
+    call->Release();
+  };
+  deadline_timer_.call = this;
+  deadline_timer_.fire = [](detail::TimerNode* node) noexcept {
+    static_cast<Timer*>(node)->call->OnDeadline();
+  };
+}
+
+AsyncCall::~AsyncCall() {
+  server_.state().running_calls.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void AsyncCall::Prepare(wire::Frame& frame, const wire::RequestMeta& meta, Metadata metadata) {
+  MutableMetadata() = std::move(metadata);
+  MutableAttachment() = std::move(frame.attachment);
+  if (meta.attempt > 0) SetAttempt(meta.attempt);
+  if (meta.timeout_us > 0) {
+    const auto deadline = connection_->reactor().now() + std::chrono::microseconds(meta.timeout_us);
+    SetDeadline(deadline);
+    connection_->reactor().SetTimer(deadline_timer_, deadline);
+  }
+}
+
+void AsyncCall::Run(std::string_view body) noexcept {
+  body_ = body;
+  method_.bound->run(*method_.service, *this);
+  body_ = {};
+}
+
+bool AsyncCall::RunOnWorker(WorkerPool& workers, std::string_view body) {
+  kept_body_ = body;
+  return workers.Submit([call = detail::ServerCallRef::Share(this)] {
+    auto& self = static_cast<AsyncCall&>(*call);
+    if (self.context().cancelled()) return;
+    self.Run(self.kept_body_);
+  });
+}
+
+void AsyncCall::Cancelled() {
+  const bool unanswered = ClaimAnswer();
+  EmitCancel();
+  if (unanswered) server_.Ended(*this, nullptr, true);
+}
+
+void AsyncCall::Forget() {
+  connection_->reactor().ClearTimer(deadline_timer_);
+  DropCancelCallback();
+}
+
+void AsyncCall::OnDeadline() {
+  const auto keep = detail::ServerCallRef::Share(this);
+  // Claimed first: a handler that gives up on being cancelled must not answer something else.
+  const bool unanswered = ClaimAnswer();
+  EmitCancel();
+  if (!unanswered) return;
+  failed_ = true;
+  wire::WriteFailure(
+      frame_, id_,
+      DeadlineExceeded("the handler of " + std::string(context().method().full_name) +
+                       " did not answer in time"),
+      false);
+  Send();
+}
+
+void AsyncCall::Complete(const google::protobuf::MessageLite& reply) noexcept {
+  if (!ClaimAnswer()) return;
+  const Status status =
+      wire::WriteReply(frame_, id_, reply, std::move(ReplyAttachment()), checksum_,
+                       server_.state().options.limits.max_message_bytes);
+  if (!status.ok()) {
+    failed_ = true;
+    wire::WriteFailure(frame_, id_, status, false);
+  }
+  Send();
+}
+
+void AsyncCall::Fail(const Status& status) noexcept {
+  AnswerWithFailure(status, false);
+}
+
+void AsyncCall::FailNotStarted(const Status& status) noexcept {
+  AnswerWithFailure(status, true);
+}
+
+void AsyncCall::AnswerWithFailure(const Status& status, bool not_started) noexcept {
+  if (!ClaimAnswer()) return;
+  failed_ = true;
+  wire::WriteFailure(frame_, id_, status, not_started);
+  Send();
+}
+
+void AsyncCall::Send() noexcept {
+  if (connection_->reactor().IsCurrent()) return SendOnReactor();
+  AddRef();
+  connection_->reactor().Post(&send_node_);
+}
+
+void AsyncCall::SendOnReactor() {
+  server_.Ended(*this, &frame_, failed_);
+}
+
+void AsyncCall::Release() noexcept {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+}  // namespace weir

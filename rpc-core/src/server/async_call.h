@@ -1,0 +1,81 @@
+// AsyncCall: a call being handled that outlives the turn in which it came: a coroutine, a deferred
+// handler, or a blocking one on a worker.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "server/server_connection.h"
+#include "transport/connection.h"
+#include "weir/detail/handler.h"
+#include "weir/detail/recycle.h"
+
+namespace weir {
+
+// Reference counted: the connection holds a reference while the call runs, the handler another.
+// Complete and Fail may be called on any thread; the first counts.
+class AsyncCall final : public detail::ServerCall {
+ public:
+  AsyncCall(ServerConnection& server, Connection& connection, const ServedMethod& method,
+            std::uint64_t id, bool checksum);
+
+  // Fills in the context. Before the handler runs.
+  void Prepare(wire::Frame& frame, const wire::RequestMeta& meta, Metadata metadata);
+  // Runs the handler on this thread; `body` lives until it returns.
+  void Run(std::string_view body) noexcept;
+  // Runs it on a worker; copies the body. False if there is no room in the queue.
+  bool RunOnWorker(WorkerPool& workers, std::string_view body);
+
+  std::uint64_t id() const noexcept { return id_; }
+  // The caller wants no answer any more. On the reactor.
+  void Cancelled();
+  // No longer among the running: no timer, no cancellation from here on. On the reactor.
+  void Forget();
+
+  std::string_view body() const noexcept override { return body_; }
+  void Complete(const google::protobuf::MessageLite& reply) noexcept override;
+  void Fail(const Status& status) noexcept override;
+  void FailNotStarted(const Status& status) noexcept;
+  void AddRef() noexcept override { references_.fetch_add(1, std::memory_order_relaxed); }
+  void Release() noexcept override;
+
+  static void* operator new(std::size_t bytes) { return detail::AllocateRecycled(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) noexcept {
+    detail::FreeRecycled(memory, bytes);
+  }
+
+ private:
+  ~AsyncCall();
+  // True for the one who may answer.
+  bool ClaimAnswer() noexcept { return !answered_.exchange(true, std::memory_order_acq_rel); }
+  void AnswerWithFailure(const Status& status, bool not_started) noexcept;
+  // Brings the frame to the connection. Any thread.
+  void Send() noexcept;
+  void SendOnReactor();
+  void OnDeadline();
+
+  ServerConnection& server_;
+  const Connection::Ref connection_;
+  const ServedMethod& method_;
+  const std::uint64_t id_;
+  const bool checksum_;
+  std::atomic<std::uint32_t> references_{1};
+  std::atomic<bool> answered_{false};
+  bool failed_ = false;
+  std::string_view body_;
+  std::string kept_body_;
+  Outbox frame_;
+
+  struct Node : detail::Task {
+    AsyncCall* call = nullptr;
+  };
+  Node send_node_;
+  struct Timer : detail::TimerNode {
+    AsyncCall* call = nullptr;
+  };
+  Timer deadline_timer_;
+};
+
+}  // namespace weir

@@ -1,0 +1,90 @@
+#include "server/listener.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "weir/log.h"
+
+namespace weir {
+
+using asio::ip::tcp;
+
+Listener::Listener(Reactor& reactor, Choose choose, Accepted accepted)
+    : reactor_(reactor),
+      choose_(std::move(choose)),
+      accepted_(std::move(accepted)),
+      acceptor_(reactor.io()),
+      pause_(reactor.io()),
+      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+
+Listener::~Listener() {
+  if (spare_ >= 0) ::close(spare_);
+}
+
+Status Listener::Open(const Address& address) {
+  const std::string name = address.ToString();
+  asio::error_code error;
+  tcp::resolver resolver(reactor_.io());
+  const auto found =
+      resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
+  if (error || found.empty()) {
+    return InvalidArgument("cannot listen on " + name + ": host " + address.host +
+                           " is not known: " + error.message());
+  }
+  const tcp::endpoint endpoint = found.begin()->endpoint();
+  acceptor_.open(endpoint.protocol(), error);
+  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.bind(endpoint, error);
+  if (!error) acceptor_.listen(1024, error);
+  if (error) {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+    std::string hint;
+    if (error == asio::error::address_in_use) hint = "; choose another port, or 0 for any free one";
+    if (error == asio::error::access_denied) hint = "; ports below 1024 need privileges";
+    return Unavailable("cannot listen on " + name + ": " + error.message() + hint);
+  }
+  bound_ = {address.host, acceptor_.local_endpoint(error).port()};
+  return {};
+}
+
+void Listener::Close() {
+  asio::error_code ignored;
+  acceptor_.close(ignored);
+  pause_.cancel();
+}
+
+void Listener::Accept() {
+  Reactor& owner = choose_();
+  acceptor_.async_accept(owner.io(),
+                         [this, &owner](const asio::error_code& error, tcp::socket socket) {
+                           const Reactor::Turn turn(reactor_);
+                           if (error) return OnError(error);
+                           accepted_(owner, std::move(socket));
+                           Accept();
+                         });
+}
+
+void Listener::OnError(const asio::error_code& error) {
+  if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
+  if (error == asio::error::no_descriptors || error.value() == ENFILE) {
+    LogWarning("no descriptor is left for a connection to " + bound_.ToString() +
+               "; raise RLIMIT_NOFILE or lower max_connections");
+    if (spare_ >= 0) ::close(spare_);
+    const int refused = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (refused >= 0) ::close(refused);
+    spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    // Others may free a descriptor meanwhile; without the pause this would spin.
+    pause_.expires_after(std::chrono::milliseconds(20));
+    pause_.async_wait([this](const asio::error_code& stopped) {
+      if (!stopped && acceptor_.is_open()) Accept();
+    });
+    return;
+  }
+  Accept();  // the peer went away before it was accepted
+}
+
+}  // namespace weir

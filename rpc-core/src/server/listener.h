@@ -1,0 +1,47 @@
+// Listener: the listening socket of a server and what it does when descriptors run out.
+#pragma once
+
+#include <asio/ip/tcp.hpp>
+#include <functional>
+#include <string>
+
+#include "runtime/reactor.h"
+#include "weir/address.h"
+#include "weir/status.h"
+
+namespace weir {
+
+// Lives on one reactor. Accepts until closed; at the limit of descriptors it accepts and closes
+// with a spare one, so that connecting peers learn at once and the loop does not spin.
+class Listener {
+ public:
+  // Chooses the reactor of the next connection.
+  using Choose = std::function<Reactor&()>;
+  // Called on the listener's reactor with a socket that belongs to the chosen one.
+  using Accepted = std::function<void(Reactor&, asio::ip::tcp::socket)>;
+
+  Listener(Reactor& reactor, Choose choose, Accepted accepted);
+  ~Listener();
+
+  // Binds and listens; not yet accepting. Any thread, before Start. The status names the address
+  // and what is wrong with it.
+  Status Open(const Address& address);
+  const Address& address() const noexcept { return bound_; }  // with the real port
+  // On the reactor.
+  void Start() { Accept(); }
+  void Close();
+
+ private:
+  void Accept();
+  void OnError(const asio::error_code& error);
+
+  Reactor& reactor_;
+  Choose choose_;
+  Accepted accepted_;
+  asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer pause_;
+  Address bound_;
+  int spare_ = -1;
+};
+
+}  // namespace weir

@@ -1,0 +1,334 @@
+#include "weir/server.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+#include <latch>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "server/listener.h"
+#include "server/server_connection.h"
+#include "server/server_state.h"
+#include "transport/connection.h"
+#include "weir/log.h"
+
+namespace weir {
+namespace {
+
+std::uint32_t MaxConnections(const ServerLimits& limits) {
+  if (limits.max_connections > 0) return limits.max_connections;
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return 1024;
+  const rlim_t usable = descriptors.rlim_cur / 5 * 4;
+  return usable > 1'000'000 ? 1'000'000 : static_cast<std::uint32_t>(usable);
+}
+
+// The address of this machine that other machines can reach, if it has one.
+std::string RoutableHost() {
+  std::string host = "127.0.0.1";
+  ifaddrs* interfaces = nullptr;
+  if (getifaddrs(&interfaces) != 0) return host;
+  for (const ifaddrs* one = interfaces; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET) continue;
+    const auto* address = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+    if ((ntohl(address->sin_addr.s_addr) >> 24) == 127) continue;
+    char text[INET_ADDRSTRLEN];
+    if (inet_ntop(AF_INET, &address->sin_addr, text, sizeof text) != nullptr) {
+      host = text;
+      break;
+    }
+  }
+  freeifaddrs(interfaces);
+  return host;
+}
+
+}  // namespace
+
+namespace detail {
+
+class ServerCore {
+ public:
+  explicit ServerCore(ServerOptions options)
+      : runtime_(options.runtime ? options.runtime : std::make_shared<Runtime>(options.threads)),
+        state_(std::make_shared<ServerState>(std::move(options), runtime_)) {}
+  ~ServerCore() { Stop(); }
+
+  void Add(std::unique_ptr<Service> service) {
+    Status status = state_->services.Add(std::move(service));
+    if (!status.ok() && mistake_.ok()) mistake_ = std::move(status);
+  }
+  void RegisterAt(std::string_view url, RegistrationOptions options) {
+    wanted_.push_back({std::string(url), std::move(options)});
+  }
+
+  Status Start();
+  void Drain();
+  void Stop();
+  std::uint16_t port() const noexcept { return listener_ ? listener_->address().port : 0; }
+  std::string address() const { return address_; }
+  ServerStats stats() const noexcept;
+
+ private:
+  struct Wanted {
+    std::string url;
+    RegistrationOptions options;
+  };
+
+  Status Register();
+  Result<std::string> AddressFor(const RegistrationOptions& options) const;
+  Reactor& ChooseReactor();
+  void OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket);
+  // Runs `work` on every shard's reactor; returns when all have.
+  void OnEveryShard(const std::function<void(ServerShard&)>& work);
+  void CloseListener();
+
+  std::shared_ptr<Runtime> runtime_;
+  std::shared_ptr<ServerState> state_;
+  Status mistake_;
+  std::vector<Wanted> wanted_;
+  std::unique_ptr<Listener> listener_;
+  std::string address_;
+  std::uint32_t max_connections_ = 0;
+  std::atomic<std::uint32_t> next_reactor_{0};
+  // Registries outlive their registrations.
+  std::vector<std::shared_ptr<Registry>> registries_;
+  std::vector<std::unique_ptr<Registration>> registrations_;
+  bool started_ = false;
+  bool stopped_ = false;
+};
+
+Status ServerCore::Start() {
+  if (started_) return FailedPrecondition("the server was started already");
+  if (!mistake_.ok()) return mistake_;
+  const Result<Address> address = Address::Parse(state_->options.listen);
+  if (!address.ok()) return address.status();
+  max_connections_ = MaxConnections(state_->options.limits);
+  listener_ = std::make_unique<Listener>(
+      runtime_->core().reactor(0), [this]() -> Reactor& { return ChooseReactor(); },
+      [this](Reactor& reactor, asio::ip::tcp::socket socket) {
+        OnAccepted(reactor, std::move(socket));
+      });
+  if (Status status = listener_->Open(*address); !status.ok()) {
+    listener_.reset();
+    return status;
+  }
+  address_ = *AddressFor({});
+  if (Status status = Register(); !status.ok()) {
+    registrations_.clear();
+    registries_.clear();
+    listener_.reset();
+    return status;
+  }
+  started_ = true;
+  runtime_->core().reactor(0).PostFunction([this] { listener_->Start(); });
+  LogInfo("serving on " + listener_->address().ToString());
+  return {};
+}
+
+Result<std::string> ServerCore::AddressFor(const RegistrationOptions& options) const {
+  Address address = listener_->address();
+  if (!options.address.empty()) {
+    Result<Address> given = Address::Parse(options.address);
+    if (!given.ok()) return std::move(given).status();
+    if (given->port == 0) given->port = address.port;
+    return given->ToString();
+  }
+  if (address.host == "0.0.0.0" || address.host == "::") address.host = RoutableHost();
+  return address.ToString();
+}
+
+Status ServerCore::Register() {
+  for (const Wanted& wanted : wanted_) {
+    if (wanted.options.weight < kWeightUnset || wanted.options.weight > kMaxWeight) {
+      return InvalidArgument("weight " + std::to_string(wanted.options.weight) +
+                             " is not between 0 and " + std::to_string(kMaxWeight));
+    }
+    const Result<std::string> address = AddressFor(wanted.options);
+    if (!address.ok()) return address.status();
+    Result<std::shared_ptr<Registry>> registry = Registries().Open(wanted.url);
+    if (!registry.ok()) return std::move(registry).status();
+    for (const std::string& service : state_->services.ServiceNames()) {
+      auto registration = (*registry)->Register({service, *address, wanted.options.weight});
+      if (!registration.ok()) return std::move(registration).status();
+      registrations_.push_back(*std::move(registration));
+    }
+    registries_.push_back(*std::move(registry));
+  }
+  return {};
+}
+
+Reactor& ServerCore::ChooseReactor() {
+  const std::uint32_t next = next_reactor_.fetch_add(1, std::memory_order_relaxed);
+  return runtime_->core().reactor(next % runtime_->core().size());
+}
+
+void ServerCore::OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket) {
+  state_->accepted.fetch_add(1, std::memory_order_relaxed);
+  if (state_->open_connections.load(std::memory_order_relaxed) >= max_connections_) {
+    state_->refused.fetch_add(1, std::memory_order_relaxed);
+    return;  // closes it
+  }
+  asio::error_code error;
+  const auto remote = socket.remote_endpoint(error);
+  if (error) return;
+  std::string peer = Address{remote.address().to_string(), remote.port()}.ToString();
+  ServerShard& shard = *state_->shards[reactor.index()];
+  const ServerLimits& limits = state_->options.limits;
+  const ConnectionLimits connection_limits{limits.unwritten_soft, limits.unwritten_hard};
+  auto start = [state = state_, &shard, connection_limits, socket = std::move(socket),
+                peer = std::move(peer)]() mutable {
+    auto protocol = std::make_unique<ServerConnection>(std::move(state), shard, std::move(peer));
+    const auto connection = Connection::Ref::Adopt(
+        new Connection(*shard.reactor, std::move(socket), std::move(protocol), connection_limits));
+    connection->Start();
+  };
+  if (reactor.IsCurrent()) {
+    start();
+  } else {
+    reactor.PostFunction(std::move(start));
+  }
+}
+
+void ServerCore::OnEveryShard(const std::function<void(ServerShard&)>& work) {
+  std::latch done(static_cast<std::ptrdiff_t>(state_->shards.size()));
+  for (const auto& shard : state_->shards) {
+    auto run = [&work, &done, &shard = *shard] {
+      // Work may close connections and so change the set.
+      work(shard);
+      done.count_down();
+    };
+    if (shard->reactor->IsCurrent()) {
+      run();
+    } else {
+      shard->reactor->PostFunction(run);
+    }
+  }
+  done.wait();
+}
+
+void ServerCore::CloseListener() {
+  std::latch closed(1);
+  Reactor& reactor = runtime_->core().reactor(0);
+  const auto close = [&] {
+    listener_->Close();
+    closed.count_down();
+  };
+  if (reactor.IsCurrent()) {
+    close();
+  } else {
+    reactor.PostFunction(close);
+  }
+  closed.wait();
+}
+
+void ServerCore::Drain() {
+  if (!started_ || stopped_) return;
+  const bool registered = !registrations_.empty();
+  registrations_.clear();  // withdraws
+  if (registered) std::this_thread::sleep_for(state_->options.drain_notice);
+  CloseListener();
+  OnEveryShard([](ServerShard& shard) {
+    const Reactor::Turn turn(*shard.reactor);
+    const std::vector<ServerConnection*> all(shard.connections.begin(), shard.connections.end());
+    for (ServerConnection* connection : all) connection->Drain();
+  });
+  const auto give_up = std::chrono::steady_clock::now() + state_->options.drain_timeout;
+  while (state_->open_connections.load(std::memory_order_acquire) > 0 &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  Stop();
+}
+
+void ServerCore::Stop() {
+  if (!started_ || std::exchange(stopped_, true)) return;
+  registrations_.clear();
+  registries_.clear();
+  CloseListener();
+  OnEveryShard([](ServerShard& shard) {
+    const Reactor::Turn turn(*shard.reactor);
+    const std::vector<ServerConnection*> all(shard.connections.begin(), shard.connections.end());
+    for (ServerConnection* connection : all) {
+      connection->CloseNow(Unavailable("the server was stopped"));
+    }
+  });
+  // What the listener's last handlers still refer to.
+  OnEveryShard([](ServerShard&) {});
+}
+
+ServerStats ServerCore::stats() const noexcept {
+  ServerStats stats;
+  stats.connections_accepted = state_->accepted.load(std::memory_order_relaxed);
+  stats.connections_refused = state_->refused.load(std::memory_order_relaxed);
+  stats.connections_open = state_->open_connections.load(std::memory_order_relaxed);
+  for (const auto& shard : state_->shards) {
+    stats.calls_started += shard->calls_started.load(std::memory_order_relaxed);
+    stats.calls_failed += shard->calls_failed.load(std::memory_order_relaxed);
+    stats.protocol_errors += shard->protocol_errors.load(std::memory_order_relaxed);
+  }
+  return stats;
+}
+
+}  // namespace detail
+
+Server::Server(ServerOptions options)
+    : core_(std::make_unique<detail::ServerCore>(std::move(options))) {}
+Server::~Server() = default;
+Server::Server(Server&&) noexcept = default;
+Server& Server::operator=(Server&&) noexcept = default;
+
+void Server::Add(std::unique_ptr<Service> service) {
+  core_->Add(std::move(service));
+}
+void Server::RegisterAt(std::string_view registry_url, RegistrationOptions options) {
+  core_->RegisterAt(registry_url, std::move(options));
+}
+Status Server::Start() {
+  return core_->Start();
+}
+void Server::Drain() {
+  core_->Drain();
+}
+void Server::Stop() {
+  core_->Stop();
+}
+std::uint16_t Server::port() const noexcept {
+  return core_->port();
+}
+std::string Server::address() const {
+  return core_->address();
+}
+ServerStats Server::stats() const noexcept {
+  return core_->stats();
+}
+
+int Server::Run() {
+  asio::io_context signals;
+  asio::error_code error;
+  asio::signal_set leave(signals);
+  leave.add(SIGTERM, error);
+  leave.add(SIGINT, error);
+  if (Status status = Start(); !status.ok()) {
+    std::fprintf(stderr, "error: %s\n", std::string(status.message()).c_str());
+    return 1;
+  }
+  leave.async_wait([](const asio::error_code&, int) {});
+  signals.run();
+  LogInfo("draining");
+  Drain();
+  return 0;
+}
+
+}  // namespace weir

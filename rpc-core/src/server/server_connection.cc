@@ -1,0 +1,337 @@
+#include "server/server_connection.h"
+
+#include <chrono>
+#include <utility>
+
+#include "buffer/io_budget.h"
+#include "server/async_call.h"
+#include "weir/log.h"
+
+namespace weir {
+namespace {
+
+using wire::FrameType;
+
+constexpr std::uint64_t kDrainToken = 1;
+constexpr std::uint64_t kAllIds = ~std::uint64_t{0};
+// Numbers a client may give to methods on one connection.
+constexpr std::uint32_t kMaxMethodNumber = 4096;
+constexpr int kPingStrikes = 3;
+
+wire::ReadLimits ReadLimitsOf(const ServerLimits& limits) {
+  return {.max_body_bytes = limits.max_message_bytes,
+          .max_attachment_bytes = limits.max_attachment_bytes};
+}
+
+NativeTimes TimesOf(const ServerLimits& limits) {
+  NativeTimes times;
+  times.handshake = limits.handshake_timeout;
+  times.header = limits.header_timeout;
+  times.min_body_bytes_per_s = limits.min_body_bytes_per_s;
+  times.idle = limits.idle_timeout;
+  return times;
+}
+
+wire::SettingsMeta SettingsOf(const ServerLimits& limits) {
+  wire::SettingsMeta settings;
+  settings.max_message_bytes = limits.max_message_bytes;
+  settings.max_attachment_bytes = limits.max_attachment_bytes;
+  settings.max_calls = limits.max_calls_per_connection;
+  settings.min_ping_interval_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(limits.min_ping_interval).count());
+  return settings;
+}
+
+// A plain handler's call: lives on the stack, answers within the turn.
+class PlainCall final : public detail::ServerCall {
+ public:
+  PlainCall(ServerConnection& server, const ServedMethod& method, std::uint64_t id,
+            std::string_view body, bool checksum)
+      : ServerCall(server.facts(), *method.bound->info),
+        server_(server),
+        id_(id),
+        body_(body),
+        checksum_(checksum) {}
+
+  void Prepare(Metadata metadata, Buffer attachment, std::uint32_t attempt,
+               std::optional<Reactor::Clock::time_point> deadline) {
+    MutableMetadata() = std::move(metadata);
+    MutableAttachment() = std::move(attachment);
+    if (attempt > 0) SetAttempt(attempt);
+    if (deadline) SetDeadline(*deadline);
+  }
+
+  std::string_view body() const noexcept override { return body_; }
+  void Complete(const google::protobuf::MessageLite& reply) noexcept override {
+    if (std::exchange(answered_, true)) return;
+    server_.Reply(id_, reply, std::move(ReplyAttachment()), checksum_);
+  }
+  void Fail(const Status& status) noexcept override {
+    if (std::exchange(answered_, true)) return;
+    server_.Refuse(id_, status, false);
+  }
+  void AddRef() noexcept override {}
+  void Release() noexcept override {}
+
+ private:
+  ServerConnection& server_;
+  const std::uint64_t id_;
+  const std::string_view body_;
+  const bool checksum_;
+  bool answered_ = false;
+};
+
+}  // namespace
+
+ServerState::ServerState(ServerOptions server_options, std::shared_ptr<Runtime> server_runtime)
+    : options(std::move(server_options)), runtime(server_runtime->core()) {
+  for (std::uint32_t i = 0; i < runtime.size(); ++i) {
+    shards.push_back(std::make_unique<ServerShard>());
+    shards.back()->reactor = &runtime.reactor(i);
+  }
+}
+
+ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, ServerShard& shard,
+                                   std::string peer)
+    : NativeProtocol(ReadLimitsOf(state->options.limits), TimesOf(state->options.limits),
+                     SettingsOf(state->options.limits)),
+      state_(std::move(state)),
+      shard_(shard),
+      facts_{std::move(peer), shard.reactor->io().get_executor()} {
+  shard_.connections.insert(this);
+  state_->open_connections.fetch_add(1, std::memory_order_relaxed);
+}
+
+ServerConnection::~ServerConnection() = default;
+
+Status ServerConnection::OnRequest(wire::Frame& frame) {
+  const std::uint64_t id = frame.header.id;
+  if (id % 2 == 0 || id <= last_id_) {
+    return FailedPrecondition("request id " + std::to_string(id) +
+                              " is not odd and above the last one");
+  }
+  if (draining_ == Draining::kFinal) return {};  // told not to come; the client goes elsewhere
+  last_id_ = id;
+
+  wire::RequestMeta meta;
+  Metadata metadata;
+  switch (meta.Decode(frame.meta, &metadata)) {
+    case wire::RequestMeta::Error::kNone:
+      break;
+    case wire::RequestMeta::Error::kMalformed:
+      return FailedPrecondition("malformed request meta");
+    case wire::RequestMeta::Error::kTooMuchMetadata:
+      Refuse(id, ResourceExhausted("the call's metadata is above 16 KiB"), true);
+      return {};
+  }
+  Status status;
+  const ServedMethod* method = FindMethod(meta, &status);
+  if (method == nullptr) {
+    if (status.code() == StatusCode::kFailedPrecondition) return status;
+    Refuse(id, status, true);
+    return {};
+  }
+  if (status = Admit(frame, meta); !status.ok()) {
+    Refuse(id, status, status.code() == StatusCode::kResourceExhausted);
+    return {};
+  }
+  ServerShard::Count(shard_.calls_started);
+  if (method->bound->form == detail::HandlerForm::kPlain && !method->bound->info->blocking) {
+    RunPlain(*method, frame, meta, std::move(metadata));
+  } else {
+    RunAsync(*method, frame, meta, std::move(metadata));
+  }
+  return {};
+}
+
+const ServedMethod* ServerConnection::FindMethod(const wire::RequestMeta& meta, Status* status) {
+  if (meta.method_id > kMaxMethodNumber) {
+    *status = FailedPrecondition("method number " + std::to_string(meta.method_id) + " is above " +
+                                 std::to_string(kMaxMethodNumber));
+    return nullptr;
+  }
+  if (meta.method.empty()) {
+    if (meta.method_id > 0 && meta.method_id < numbered_.size() &&
+        numbered_[meta.method_id] != nullptr) {
+      return numbered_[meta.method_id];
+    }
+    *status = Unimplemented("method number " + std::to_string(meta.method_id) +
+                            " was not agreed on this connection");
+    return nullptr;
+  }
+  const ServedMethod* method = state_->services.Find(meta.method);
+  if (method == nullptr) {
+    *status = state_->services.Explain(meta.method);
+  } else if (meta.method_id > 0) {
+    if (numbered_.size() <= meta.method_id) numbered_.resize(meta.method_id + 1);
+    numbered_[meta.method_id] = method;
+  }
+  return method;
+}
+
+Status ServerConnection::Admit(const wire::Frame& frame, const wire::RequestMeta& meta) const {
+  if ((frame.header.flags & wire::kMustUnderstandFlags) != 0) {
+    return Unimplemented("the call has flags that must be understood and are not");
+  }
+  const ServerLimits& limits = state_->options.limits;
+  if (running_.size() >= limits.max_calls_per_connection) {
+    return ResourceExhausted("more than " + std::to_string(limits.max_calls_per_connection) +
+                             " calls run on this connection");
+  }
+  if (state_->running_calls.load(std::memory_order_relaxed) >= limits.max_calls) {
+    return ResourceExhausted("more than " + std::to_string(limits.max_calls) +
+                             " calls run in this server");
+  }
+  if (IoBudget::calls_must_fail()) {
+    return ResourceExhausted("the server's I/O buffers are full");
+  }
+  if (meta.checksum && *meta.checksum != wire::Checksum(frame.body, nullptr, &frame.attachment)) {
+    return DataLoss("the request's checksum is wrong");
+  }
+  return {};
+}
+
+void ServerConnection::RunPlain(const ServedMethod& method, wire::Frame& frame,
+                                const wire::RequestMeta& meta, Metadata metadata) {
+  PlainCall call(*this, method, frame.header.id, frame.body, meta.checksum.has_value());
+  std::optional<Reactor::Clock::time_point> deadline;
+  if (meta.timeout_us > 0) {
+    deadline = reactor().now() + std::chrono::microseconds(meta.timeout_us);
+  }
+  call.Prepare(std::move(metadata), std::move(frame.attachment), meta.attempt, deadline);
+  method.bound->run(*method.service, call);
+  WatchHandler(method.bound->info->full_name);
+}
+
+void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
+                                const wire::RequestMeta& meta, Metadata metadata) {
+  auto* call =
+      new AsyncCall(*this, connection(), method, frame.header.id, meta.checksum.has_value());
+  running_.emplace(call->id(), call);
+  const auto keep = detail::ServerCallRef::Share(call);
+  call->Prepare(frame, meta, std::move(metadata));
+  if (method.bound->info->blocking) {
+    if (!call->RunOnWorker(state_->runtime.workers(), frame.body)) {
+      call->FailNotStarted(ResourceExhausted("all workers are busy and their queue is full"));
+    }
+  } else {
+    call->Run(frame.body);
+    WatchHandler(method.bound->info->full_name);
+  }
+}
+
+void ServerConnection::WatchHandler(std::string_view method) {
+  const auto limit = state_->options.slow_handler;
+  if (limit.count() == 0) return;
+  const TimePoint before = reactor().now();
+  reactor().RefreshNow();
+  const auto taken = reactor().now() - before;
+  if (taken < limit) return;
+  using std::chrono::milliseconds;
+  LogWarning("handler " + std::string(method) + " kept its reactor for " +
+             std::to_string(std::chrono::duration_cast<milliseconds>(taken).count()) +
+             " ms; mark it (weir.blocking) or make it a coroutine");
+}
+
+void ServerConnection::Reply(std::uint64_t id, const google::protobuf::MessageLite& message,
+                             Buffer attachment, bool checksum) {
+  if (!is_open()) return;
+  const Status status = wire::WriteReply(outbox(), id, message, std::move(attachment), checksum,
+                                         state_->options.limits.max_message_bytes);
+  if (!status.ok()) return Refuse(id, status, false);
+  connection().Flush();
+}
+
+void ServerConnection::Refuse(std::uint64_t id, const Status& status, bool not_started) {
+  ServerShard::Count(shard_.calls_failed);
+  if (!is_open()) return;
+  wire::WriteFailure(outbox(), id, status, not_started);
+  connection().Flush();
+}
+
+void ServerConnection::Ended(AsyncCall& call, Outbox* frame, bool failed) {
+  if (failed) ServerShard::Count(shard_.calls_failed);
+  if (is_open() && frame != nullptr) {
+    outbox().TakeFrom(*frame);
+    connection().Flush();
+  }
+  call.Forget();
+  if (running_.erase(call.id()) > 0) call.Release();
+  CloseIfDrained();
+}
+
+Status ServerConnection::OnResponse(wire::Frame& /*frame*/) {
+  return FailedPrecondition("a client must not send RESPONSE");
+}
+
+void ServerConnection::OnCancel(std::uint64_t id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;  // answered already
+  const auto keep = detail::ServerCallRef::Share(found->second);
+  found->second->Cancelled();
+}
+
+void ServerConnection::OnGoAway(std::uint64_t /*last_id*/, const Status& /*why*/) {}
+
+Status ServerConnection::OnPing() {
+  const TimePoint now = reactor().now();
+  if (last_ping_ != TimePoint{} && now - last_ping_ < state_->options.limits.min_ping_interval) {
+    if (++ping_strikes_ > kPingStrikes) {
+      Status status = ResourceExhausted("too many PINGs");
+      Notice(FrameType::kGoAway, last_id_, status);
+      return status;
+    }
+  } else {
+    ping_strikes_ = 0;
+  }
+  last_ping_ = now;
+  return {};
+}
+
+void ServerConnection::OnPong(std::uint64_t token) {
+  if (token != kDrainToken || draining_ != Draining::kAnnounced) return;
+  draining_ = Draining::kFinal;
+  Notice(FrameType::kGoAway, last_id_, Unavailable("the server is draining"));
+  CloseIfDrained();
+}
+
+void ServerConnection::Drain() {
+  if (draining_ != Draining::kNo || !is_open()) return;
+  draining_ = Draining::kAnnounced;
+  Notice(FrameType::kGoAway, kAllIds, Unavailable("the server is draining"));
+  // What the client sent before it read this comes before its answer to the PING.
+  Signal(FrameType::kPing, kDrainToken);
+}
+
+void ServerConnection::CloseIfDrained() {
+  if (draining_ == Draining::kFinal && running_.empty() && is_open()) {
+    connection().CloseWhenWritten(Unavailable("drained"));
+  }
+}
+
+void ServerConnection::CloseNow(const Status& reason) {
+  connection().Close(reason);
+}
+
+void ServerConnection::OnIdle() {
+  Notice(FrameType::kGoAway, last_id_, Unavailable("the connection was idle"));
+  connection().CloseWhenWritten(Unavailable("the connection was idle"));
+}
+
+void ServerConnection::OnGone(const Status& reason) {
+  if (violated()) {
+    ServerShard::Count(shard_.protocol_errors);
+    LogWarning("connection from " + facts_.peer + " closed: " + std::string(reason.message()));
+  }
+  while (!running_.empty()) {
+    const auto call = detail::ServerCallRef::Share(running_.begin()->second);
+    static_cast<AsyncCall&>(*call).Cancelled();
+    // Answered on another thread, and on its way here.
+    static_cast<AsyncCall&>(*call).Forget();
+    if (running_.erase(static_cast<AsyncCall&>(*call).id()) > 0) call->Release();
+  }
+  shard_.connections.erase(this);
+  state_->open_connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+}  // namespace weir

@@ -1,0 +1,74 @@
+// ServerConnection: the server's side of a connection: requests in, replies out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "server/server_state.h"
+#include "transport/native_protocol.h"
+#include "weir/detail/handler.h"
+
+namespace weir {
+
+class AsyncCall;
+
+class ServerConnection final : public NativeProtocol {
+ public:
+  ServerConnection(std::shared_ptr<ServerState> state, ServerShard& shard, std::string peer);
+  ~ServerConnection() override;
+
+  // GOAWAY, finish what runs, close. Idempotent.
+  void Drain();
+  void CloseNow(const Status& reason);
+
+  // For the calls of this connection, on its reactor.
+  ServerState& state() noexcept { return *state_; }
+  ServerShard& shard() noexcept { return shard_; }
+  const detail::ConnectionFacts& facts() const noexcept { return facts_; }
+  // Writes a reply; `checksum` as the request had one.
+  void Reply(std::uint64_t id, const google::protobuf::MessageLite& message, Buffer attachment,
+             bool checksum);
+  void Refuse(std::uint64_t id, const Status& status, bool not_started);
+  // A call that outlived its turn has ended; `frame` is its reply, if it wants one.
+  void Ended(AsyncCall& call, Outbox* frame, bool failed);
+
+ private:
+  friend class AsyncCall;
+
+  void OnReady() override {}
+  Status OnRequest(wire::Frame& frame) override;
+  Status OnResponse(wire::Frame& frame) override;
+  void OnCancel(std::uint64_t id) override;
+  void OnGoAway(std::uint64_t last_id, const Status& why) override;
+  Status OnPing() override;
+  void OnPong(std::uint64_t token) override;
+  bool HasCalls() const noexcept override { return !running_.empty(); }
+  void OnIdle() override;
+  void OnGone(const Status& reason) override;
+
+  // The method a request names, or null and a status.
+  const ServedMethod* FindMethod(const wire::RequestMeta& meta, Status* status);
+  // Why the call may not run; OK if it may.
+  Status Admit(const wire::Frame& frame, const wire::RequestMeta& meta) const;
+  void RunPlain(const ServedMethod& method, wire::Frame& frame, const wire::RequestMeta& meta,
+                Metadata metadata);
+  void RunAsync(const ServedMethod& method, wire::Frame& frame, const wire::RequestMeta& meta,
+                Metadata metadata);
+  void WatchHandler(std::string_view method);
+  void CloseIfDrained();
+
+  std::shared_ptr<ServerState> state_;
+  ServerShard& shard_;
+  detail::ConnectionFacts facts_;
+  std::vector<const ServedMethod*> numbered_;  // by the numbers the client gave
+  std::unordered_map<std::uint64_t, AsyncCall*> running_;
+  std::uint64_t last_id_ = 0;
+  enum class Draining : std::uint8_t { kNo, kAnnounced, kFinal } draining_ = Draining::kNo;
+  TimePoint last_ping_{};
+  int ping_strikes_ = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,188 @@
+#include "transport/connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "buffer/io_budget.h"
+
+namespace weir {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Fairness: after this many reads of a turn the others have their turn.
+constexpr int kReadsPerTurn = 8;
+constexpr int kVectorsPerWrite = 64;
+constexpr milliseconds kBudgetPause{10};
+constexpr seconds kLinger{2};
+
+std::string ErrorText(int error) {
+  return std::strerror(error);
+}
+
+}  // namespace
+
+Connection::Connection(Reactor& reactor, asio::ip::tcp::socket socket,
+                       std::unique_ptr<Protocol> protocol, ConnectionLimits limits)
+    : reactor_(reactor),
+      socket_(std::move(socket)),
+      protocol_(std::move(protocol)),
+      limits_(limits) {
+  linger_.connection = this;
+  linger_.fire = [](detail::TimerNode* node) noexcept {
+    Connection& self = *static_cast<Timer*>(node)->connection;
+    self.Close(self.closing_reason_);
+  };
+  read_again_.connection = this;
+  read_again_.fire = [](detail::TimerNode* node) noexcept {
+    static_cast<Timer*>(node)->connection->WaitReadable();
+  };
+}
+
+Connection::~Connection() = default;
+
+void Connection::Start() {
+  asio::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  protocol_->OnOpen(*this);
+  WaitReadable();
+}
+
+void Connection::WaitReadable() {
+  if (!open_ || closing_ || waiting_readable_ || pauses_ > 0) return;
+  waiting_readable_ = true;
+  socket_.async_wait(asio::socket_base::wait_read,
+                     [self = Ref::Share(this)](const asio::error_code& error) {
+                       self->waiting_readable_ = false;
+                       if (!error) self->OnReadable();
+                     });
+}
+
+void Connection::OnReadable() {
+  const Reactor::Turn turn(reactor_);
+  const Ref keep = Ref::Share(this);
+  for (int i = 0; i < kReadsPerTurn && open_ && !closing_ && pauses_ == 0; ++i) {
+    if (IoBudget::reads_must_pause()) {
+      reactor_.SetTimer(read_again_, reactor_.now() + kBudgetPause);
+      return;
+    }
+    iovec vectors[2];
+    const int count = protocol_->PrepareRead(reactor_.scratch(), vectors);
+    const ssize_t bytes = ::readv(socket_.native_handle(), vectors, count);
+    if (bytes == 0) return Close(Unavailable("the peer closed the connection"));
+    if (bytes < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
+      return Close(Unavailable("the connection broke: " + ErrorText(errno)));
+    }
+    std::size_t room = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
+    if (Status status = protocol_->OnBytes(static_cast<std::size_t>(bytes)); !status.ok()) {
+      return CloseWhenWritten(std::move(status));
+    }
+    if (is_congested() && open_ && !held_by_soft_limit_) {
+      held_by_soft_limit_ = true;
+      PauseReading();
+    }
+    if (static_cast<std::size_t>(bytes) < room) break;
+  }
+  WaitReadable();
+}
+
+void Connection::ResumeReading() {
+  if (--pauses_ == 0) WaitReadable();
+}
+
+void Connection::Flush() {
+  if (flush_due_) return;
+  flush_due_ = true;
+  AddRef();  // the reactor's list holds a bare pointer
+  reactor_.AtTurnEnd(*this);
+}
+
+void Connection::OnTurnEnd() {
+  const Ref keep = Ref::Adopt(this);
+  flush_due_ = false;
+  Write();
+}
+
+void Connection::Write() {
+  if (!open_ || waiting_writable_) return;
+  const Ref keep = Ref::Share(this);
+  if (outbox_.size() > limits_.unwritten_hard) {
+    return Close(ResourceExhausted("the peer does not take what it is sent: " +
+                                   std::to_string(outbox_.size()) + " bytes are waiting"));
+  }
+  while (!outbox_.empty()) {
+    iovec vectors[kVectorsPerWrite];
+    msghdr message{};
+    message.msg_iov = vectors;
+    message.msg_iovlen = static_cast<std::size_t>(outbox_.Gather(vectors, kVectorsPerWrite));
+    const ssize_t bytes = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    if (bytes < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return WaitWritable();
+      return Close(Unavailable("the connection broke: " + ErrorText(errno)));
+    }
+    outbox_.Consume(static_cast<std::size_t>(bytes));
+  }
+  if (closing_) {
+    // Unread input would turn the close into a reset, and the peer would lose our last words.
+    asio::error_code ignored;
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    const OwnerRef<Block> waste = Block::Allocate(Block::kCommonSize);
+    for (int i = 0; i < kReadsPerTurn; ++i) {
+      if (::read(socket_.native_handle(), waste->data(), waste->capacity()) <= 0) break;
+    }
+    return Close(closing_reason_);
+  }
+  if (held_by_soft_limit_) {
+    held_by_soft_limit_ = false;
+    ResumeReading();
+  }
+  protocol_->OnDrained();
+}
+
+void Connection::WaitWritable() {
+  waiting_writable_ = true;
+  socket_.async_wait(asio::socket_base::wait_write,
+                     [self = Ref::Share(this)](const asio::error_code& error) {
+                       self->waiting_writable_ = false;
+                       if (error) return;
+                       const Reactor::Turn turn(self->reactor_);
+                       self->Write();
+                     });
+}
+
+void Connection::Close(const Status& reason) {
+  if (!open_) return;
+  written_ = outbox_.consumed();
+  open_ = false;
+  const Ref keep = Ref::Share(this);
+  const Status why = reason;
+  reactor_.ClearTimer(linger_);
+  reactor_.ClearTimer(read_again_);
+  asio::error_code ignored;
+  socket_.close(ignored);
+  outbox_.Clear();
+  protocol_->OnClosed(why);
+}
+
+void Connection::CloseWhenWritten(Status reason) {
+  if (!open_ || closing_) return;
+  closing_ = true;
+  closing_reason_ = std::move(reason);
+  if (outbox_.empty()) return Close(closing_reason_);
+  reactor_.SetTimer(linger_, reactor_.now() + kLinger);
+  Flush();
+}
+
+}  // namespace weir

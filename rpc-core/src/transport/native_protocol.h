@@ -1,0 +1,94 @@
+// NativeProtocol: what both sides of weir's own protocol do alike (docs/wire.md): SETTINGS first,
+// PING and PONG, GOAWAY, ERROR, and the timers that keep a connection honest.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "transport/connection.h"
+#include "transport/protocol.h"
+#include "wire/frame_reader.h"
+#include "wire/frame_writer.h"
+#include "wire/meta.h"
+
+namespace weir {
+
+struct NativeTimes {
+  std::chrono::nanoseconds handshake{};          // to the first valid frame
+  std::chrono::nanoseconds header{};             // for an unfinished header
+  std::uint32_t min_body_bytes_per_s = 0;        // for the rest of a frame
+  std::chrono::nanoseconds idle{};               // without calls
+  std::chrono::nanoseconds keepalive{};          // silence before a PING; 0: never
+  std::chrono::nanoseconds keepalive_busy{};     // the same with calls in flight
+  std::chrono::nanoseconds keepalive_timeout{};  // for the PONG
+};
+
+class NativeProtocol : public Protocol {
+ public:
+  int PrepareRead(wire::Scratch& scratch, iovec* vectors) final;
+  Status OnBytes(std::size_t bytes) final;
+  void OnOpen(Connection& connection) final;
+  void OnDrained() override {}
+  void OnClosed(const Status& reason) final;
+
+ protected:
+  using TimePoint = Reactor::Clock::time_point;
+
+  NativeProtocol(wire::ReadLimits limits, const NativeTimes& times, wire::SettingsMeta settings)
+      : times_(times), settings_(settings), reader_(limits) {}
+
+  // The peer's SETTINGS have arrived; frames may flow.
+  virtual void OnReady() = 0;
+  virtual Status OnRequest(wire::Frame& frame) = 0;
+  virtual Status OnResponse(wire::Frame& frame) = 0;
+  virtual void OnCancel(std::uint64_t id) = 0;
+  virtual void OnGoAway(std::uint64_t last_id, const Status& why) = 0;
+  // A PING came. A failure closes the connection.
+  virtual Status OnPing() { return {}; }
+  virtual void OnPong(std::uint64_t /*token*/) {}
+  // True while calls run on this connection.
+  virtual bool HasCalls() const noexcept = 0;
+  virtual void OnIdle() = 0;
+  virtual void OnGone(const Status& reason) = 0;
+
+  bool is_open() const noexcept { return connection_ != nullptr && connection_->is_open(); }
+  Connection& connection() noexcept { return *connection_; }
+  Outbox& outbox() noexcept { return connection_->outbox(); }
+  Reactor& reactor() noexcept { return connection_->reactor(); }
+  const wire::SettingsMeta& peer() const noexcept { return peer_; }
+  bool congested() const noexcept { return connection_->is_congested(); }
+  void Signal(wire::FrameType type, std::uint64_t id);
+  void Notice(wire::FrameType type, std::uint64_t id, const Status& status);
+  // The peer broke the protocol; counted by the server.
+  bool violated() const noexcept { return violated_; }
+
+ private:
+  Status OnFrame(wire::Frame& frame);
+  Status Violation(const Status& status);
+  // Looks at all timeouts and sets the timer for the next of them.
+  void CheckTimes();
+  bool CheckFrameProgress(TimePoint now, TimePoint* next);
+
+  const NativeTimes times_;
+  const wire::SettingsMeta settings_;
+  wire::SettingsMeta peer_;
+  wire::FrameReader reader_;
+  Connection* connection_ = nullptr;
+  bool ready_ = false;
+  bool violated_ = false;
+  bool pinged_ = false;
+  bool frame_watched_ = false;
+  TimePoint opened_{};
+  TimePoint last_read_{};
+  TimePoint ping_sent_{};
+  TimePoint frame_began_{};
+  std::uint64_t frame_began_at_ = 0;  // bytes read by then
+
+  struct Timer : detail::TimerNode {
+    NativeProtocol* protocol = nullptr;
+  };
+  Timer timer_;
+};
+
+}  // namespace weir
