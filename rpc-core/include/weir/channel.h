@@ -46,7 +46,7 @@ struct ChannelOptions {
   bool checksum = false;
   // The threads that run this channel's connections. Null: the channel makes its own, with
   // `threads`. Give a server's runtime so that calls made in its handlers need no other thread.
-  std::shared_ptr<Runtime> runtime;
+  std::shared_ptr<Runtime> runtime = nullptr;
   ThreadOptions threads = {.model = ThreadModel::kMultiReactor, .reactors = 1};
 };
 

@@ -49,9 +49,10 @@ struct RegistrationOptions {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // port 0: any free one, see Server::port()
-  ThreadOptions threads;               // ignored when `runtime` is given
-  std::shared_ptr<Runtime> runtime;    // to share threads with channels; null: the server's own
-  ServerLimits limits;
+  ThreadOptions threads = {};          // ignored when `runtime` is given
+  std::shared_ptr<Runtime> runtime =
+      nullptr;  // to share threads with channels; null: the server's own
+  ServerLimits limits = {};
   // Drain: how long consumers are given to learn that this provider leaves, and how long running
   // calls are given to end.
   std::chrono::nanoseconds drain_notice = std::chrono::milliseconds(300);
