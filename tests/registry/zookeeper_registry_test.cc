@@ -104,6 +104,21 @@ TEST_F(ZooKeeperRegistryTest, ANodeOrATreeTheOperatorDeletedComesBack) {
   EXPECT_TRUE(watched.Becomes({{"h:1", 3}}));
 }
 
+TEST_F(ZooKeeperRegistryTest, AnAnnouncementRenewedWithinTheProcessKeepsItsNode) {
+  const auto registry = OpenOrDie(server_.Url());
+  Watched watched(*registry, "a.A");
+  auto former = registry->Register({.service = "a.A", .address = "h:1", .weight = 3});
+  ASSERT_TRUE(watched.Becomes({{"h:1", 3}}));
+  auto latter = registry->Register({.service = "a.A", .address = "h:1", .weight = 4});
+  former->reset();
+  ASSERT_TRUE(registry->WaitUntilRegistered(20'000).ok());
+  EXPECT_TRUE(watched.Becomes({{"h:1", 4}}));
+  EXPECT_EQ(registry->counters().restorations, 0u);
+  latter->reset();
+  EXPECT_TRUE(watched.Becomes({}));
+  EXPECT_TRUE(server_.Ephemerals().empty());
+}
+
 TEST_F(ZooKeeperRegistryTest, WhoIsNotAuthorisedIsToldSoAndDoesNotSpin) {
   LogLines log;
   const std::string url = "zk://user:secret@" + server_.Url().substr(5);

@@ -75,7 +75,6 @@ void ProviderNode::Create() {
     ++around_.counters.restorations;
   }
   written_ = true;
-  touched_ = true;
   around_.session.Create(path_, Weight(), true, Then(&ProviderNode::OnCreated));
 }
 
@@ -111,7 +110,6 @@ void ProviderNode::TakeOver(const ZkReply& predecessor) {
     fights_.push_back(now);
   }
   written_ = true;
-  touched_ = true;
   around_.session.Replace(path_, Weight(), predecessor.version, Then(&ProviderNode::OnReplaced));
 }
 
@@ -174,7 +172,6 @@ void ProviderNode::GiveUpForNow() {
 
 void ProviderNode::OnSessionLost() {
   // With the session the node is gone, or will be.
-  touched_ = false;
   if (withdrawn_) finished_ = true;
   around_.board.SetMissing(board_id_, "its session has ended and there is no new one yet");
 }
@@ -196,7 +193,7 @@ void ProviderNode::SetWeight(std::int32_t weight) {
 void ProviderNode::Withdraw(bool has_successor) {
   withdrawn_ = true;
   yields_ = has_successor;
-  if (!busy_ && (yields_ || !touched_)) finished_ = true;
+  if (yields_ && !busy_) finished_ = true;
   Sync();
 }
 

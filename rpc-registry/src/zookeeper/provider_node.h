@@ -73,7 +73,6 @@ class ProviderNode : public std::enable_shared_from_this<ProviderNode> {
   bool busy_ = false;     // a request is under way
   bool again_ = false;    // and another look is due after it
   bool written_ = false;  // the node holds our weight
-  bool touched_ = false;  // in this session: the node may be there
   bool withdrawn_ = false;
   bool yields_ = false;  // to another announcement of the same address
   bool finished_ = false;
