@@ -42,7 +42,7 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Acquire(std::shared_ptr<Vf
                                                               std::string path, bool create) {
   std::unique_ptr<DataDirectory> directory(new DataDirectory(std::move(vfs), std::move(path)));
   if (Status status = directory->Prepare(create); !status.ok()) {
-    if (directory->made_directory_) (void)directory->vfs_->RemoveDirectory(directory->path_);
+    directory->RemoveMade();
     return status;
   }
   return directory;
@@ -51,13 +51,19 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::Acquire(std::shared_ptr<Vf
 Status DataDirectory::Prepare(bool create) {
   auto names = vfs_->List(path_);
   if (!names.ok() && names.status().code() == StatusCode::kNotFound && create) {
-    if (Status status = vfs_->CreateDirectory(path_); !status.ok()) return status;
-    made_directory_ = true;
-    if (Status status = vfs_->SyncDirectory(ParentOf(path_)); !status.ok()) return status;
-    names = std::vector<std::string>();
+    Status made = vfs_->CreateDirectory(path_);
+    if (!made.ok() && made.code() != StatusCode::kAlreadyExists) return made;
+    made_directory_ = made.ok();
+    names = vfs_->List(path_);
   }
   if (!names.ok()) return names.status();
   if (Status status = CheckUsable(path_, *names, create); !status.ok()) return status;
+  // Also for a directory that was there: who made it may have been killed before this. A parent
+  // that may not be read is none of ours.
+  if (Status status = vfs_->SyncDirectory(ParentOf(path_));
+      !status.ok() && status.code() != StatusCode::kPermissionDenied) {
+    return status;
+  }
   made_lock_ = !Contains(*names, kLockName);
   auto lock = vfs_->Lock(PathOf(kLockName), "pid " + std::to_string(::getpid()) + "\n");
   if (!lock.ok()) {
@@ -79,7 +85,11 @@ void DataDirectory::RemoveCreated() {
   (void)vfs_->Remove(PathOf(SegmentName(1)));
   (void)vfs_->Remove(PathOf(kNewManifestName));
   (void)vfs_->Remove(PathOf(kManifestName));
-  if (made_lock_) (void)vfs_->Remove(PathOf(kLockName));
+  RemoveMade();
+}
+
+void DataDirectory::RemoveMade() {
+  if (made_lock_ && lock_ != nullptr) (void)vfs_->Remove(PathOf(kLockName));
   if (made_directory_) (void)vfs_->RemoveDirectory(path_);
 }
 

@@ -48,6 +48,7 @@ class DataDirectory {
   DataDirectory(std::shared_ptr<Vfs> vfs, std::string path)
       : vfs_(std::move(vfs)), path_(std::move(path)) {}
   Status Prepare(bool create);
+  void RemoveMade();
   // A path in quarantine/ (made if needed) that does not exist yet.
   Result<std::string> NewQuarantinePath(const std::string& name);
   Status SyncQuarantine();

@@ -67,6 +67,11 @@ Status Recovery::ReadManifest() {
   const std::string path = directory_.PathOf(kManifestName);
   auto file = directory_.vfs().Open(path, OpenMode::kReadWrite);
   if (!file.ok()) return file.status();
+  // The last run may have been killed before it had synced what it did. What this run builds upon
+  // must be on disk first, and must be what the disk holds.
+  if (Status status = (*file)->Sync(); !status.ok()) return status;
+  (*file)->DropCache();
+  if (Status status = directory_.Sync(); !status.ok()) return status;
   const auto size = (*file)->Size();
   if (!size.ok()) return size.status();
   if (*size > kMaxManifestSize) {

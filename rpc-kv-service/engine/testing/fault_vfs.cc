@@ -99,7 +99,8 @@ class FaultVfs::OpenFile final : public File {
   Status Sync() override {
     const std::lock_guard lock(shared_->mutex);
     if (const auto fault = shared_->Begin(Call::kSync, path_)) {
-      node_->sync_lost = true;
+      // A process that is dead has not called.
+      if (!shared_->dead()) node_->sync_lost = true;
       return Injected(path_, *fault);
     }
     if (!node_->sync_lost) node_->on_disk = node_->seen;
@@ -167,13 +168,12 @@ std::uint64_t FaultVfs::calls() const {
 
 std::unique_ptr<FaultVfs> FaultVfs::CrashImage(Unsynced unsynced, std::mt19937_64& random) const {
   const std::lock_guard lock(shared_->mutex);
+  if (unsynced == Unsynced::kKept) return Copy();
   auto image = std::make_unique<FaultVfs>();
   Shared& target = *image->shared_;
   target.next_inode = shared_->next_inode;
   Shared::Names names = shared_->names_on_disk;
-  if (unsynced == Unsynced::kKept) {
-    names = shared_->names;
-  } else if (unsynced == Unsynced::kPartlyKept) {
+  if (unsynced == Unsynced::kPartlyKept) {
     // Each change of a name may or may not have reached the disk on its own.
     for (const auto& [path, node] : shared_->names) {
       if (random() % 2 == 0) names[path] = node;
@@ -181,19 +181,14 @@ std::unique_ptr<FaultVfs> FaultVfs::CrashImage(Unsynced unsynced, std::mt19937_6
     std::erase_if(names, [&](const auto& name) {
       return !shared_->names.contains(name.first) && random() % 2 == 0;
     });
-    for (auto& [path, node] : shared_->names) {
-      if (node->is_directory && names.contains(path)) continue;
-      if (names.contains(path) && !names.contains(ParentOf(path))) names.erase(path);
-    }
   }
+  std::erase_if(names, [&](const auto& name) { return !names.contains(ParentOf(name.first)); });
   for (const auto& [path, node] : names) {
     auto copy = std::make_shared<Node>(*node);
     copy->locked = false;
     copy->sync_lost = false;
-    if (unsynced == Unsynced::kKept) {
-      copy->on_disk = copy->seen;
-    } else if (unsynced == Unsynced::kPartlyKept && node->seen.size() > node->on_disk.size() &&
-               !node->sync_lost) {
+    if (unsynced == Unsynced::kPartlyKept && node->seen.size() > node->on_disk.size() &&
+        !node->sync_lost) {
       const std::size_t tail = node->seen.size() - node->on_disk.size();
       copy->on_disk.append(node->seen, node->on_disk.size(), random() % (tail + 1));
     }
@@ -203,9 +198,39 @@ std::unique_ptr<FaultVfs> FaultVfs::CrashImage(Unsynced unsynced, std::mt19937_6
   return image;
 }
 
+// What is seen and what is on disk, each as it is.
+std::unique_ptr<FaultVfs> FaultVfs::Copy() const {
+  auto image = std::make_unique<FaultVfs>();
+  Shared& target = *image->shared_;
+  target.next_inode = shared_->next_inode;
+  std::map<const Node*, std::shared_ptr<Node>> copies;
+  const auto copy_of = [&](const std::shared_ptr<Node>& node) {
+    auto& copy = copies[node.get()];
+    if (copy == nullptr) {
+      copy = std::make_shared<Node>(*node);
+      copy->locked = false;
+    }
+    return copy;
+  };
+  target.names.clear();
+  target.names_on_disk.clear();
+  for (const auto& [path, node] : shared_->names) target.names[path] = copy_of(node);
+  for (const auto& [path, node] : shared_->names_on_disk) {
+    target.names_on_disk[path] = copy_of(node);
+  }
+  return image;
+}
+
 std::unique_ptr<FaultVfs> FaultVfs::Clone() const {
-  std::mt19937_64 unused;
-  return CrashImage(Unsynced::kKept, unused);
+  const std::lock_guard lock(shared_->mutex);
+  auto clone = Copy();
+  Shared& target = *clone->shared_;
+  target.names_on_disk = target.names;
+  for (const auto& [path, node] : target.names) {
+    node->on_disk = node->seen;
+    node->sync_lost = false;
+  }
+  return clone;
 }
 
 std::string FaultVfs::Contents(const std::string& path) const {

@@ -57,9 +57,10 @@ class FaultVfs final : public Vfs {
   enum class Unsynced : std::uint8_t {
     kDropped,     // nothing, as after a power cut
     kPartlyKept,  // of appended bytes a random first part; of names in directories random ones
-    kKept,        // all, as after kill -9
+    kKept,        // all, in the cache as before, as after kill -9
   };
-  // A new file system that holds what the disk would hold after a crash now; nothing is locked.
+  // A new file system that holds what is there after a crash now; nothing is locked, no plan is
+  // set.
   std::unique_ptr<FaultVfs> CrashImage(Unsynced unsynced, std::mt19937_64& random) const;
   // A copy of all that a program sees, nothing locked, everything synced.
   std::unique_ptr<FaultVfs> Clone() const;
@@ -85,6 +86,8 @@ class FaultVfs final : public Vfs {
   struct Shared;
   class OpenFile;
   class HeldLock;
+
+  std::unique_ptr<FaultVfs> Copy() const;
 
   const std::shared_ptr<Shared> shared_;
 };
