@@ -1,0 +1,133 @@
+// weir as a user has it: a generated service and stub, list:// discovery, a strategy, deadlines.
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench_echo.weir.h"
+#include "contestant.h"
+#include "weir/channel.h"
+#include "weir/log.h"
+#include "weir/server.h"
+
+namespace weir::bench {
+namespace {
+
+class EchoService final : public Echo::Service<EchoService> {
+ public:
+  Result<EchoMessage> Echo(ServerContext&, const EchoMessage& request) { return request; }
+};
+
+void ServeWeir(std::uint16_t port, void (*ready)(std::uint16_t)) {
+  SetLogLevel(LogLevel::kWarning);
+  Server server({.listen = "127.0.0.1:" + std::to_string(port),
+                 .threads = {.model = ThreadModel::kSingleReactor}});
+  server.Add(std::make_unique<EchoService>());
+  if (Status status = server.Start(); !status.ok()) {
+    std::fprintf(stderr, "error: %s\n", status.ToString().c_str());
+    std::exit(1);
+  }
+  ready(server.port());
+  std::promise<void>().get_future().wait();  // until it is killed
+}
+
+// Calls again and again: each answer starts the next call, on the reactor.
+class Caller {
+ public:
+  Caller(Echo::Stub stub, std::size_t bytes, Window& window, std::function<void()> done)
+      : stub_(std::move(stub)), window_(window), done_(std::move(done)) {
+    request_.set_payload(std::string(bytes, 'x'));
+  }
+  void Next() {
+    started_ = Window::Clock::now();
+    stub_.Echo(request_, {}, [this](const Result<EchoMessage>& reply) {
+      if (!reply.ok()) {
+        std::fprintf(stderr, "error: %s\n", reply.status().ToString().c_str());
+        std::exit(1);
+      }
+      if (window_.Count(started_, Window::Clock::now())) {
+        Next();
+      } else {
+        done_();
+      }
+    });
+  }
+
+ private:
+  Echo::Stub stub_;
+  EchoMessage request_;
+  Window& window_;
+  std::function<void()> done_;
+  Window::Clock::time_point started_;
+};
+
+class WeirEcho final : public Contestant {
+ public:
+  std::string name() const override { return "weir"; }
+  void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) override { ServeWeir(port, ready); }
+
+  Measurement Drive(std::uint16_t port, const Workload& workload, std::chrono::nanoseconds warm_up,
+                    std::chrono::nanoseconds time) override {
+    SetLogLevel(LogLevel::kWarning);
+    const auto runtime =
+        std::make_shared<Runtime>(ThreadOptions{.model = ThreadModel::kSingleReactor});
+    const std::string url = "list://127.0.0.1:" + std::to_string(port);
+    std::vector<std::unique_ptr<Channel>> channels;
+    std::vector<std::unique_ptr<Caller>> callers;
+    Window window(warm_up, time);
+    std::promise<void> all_done;
+    std::size_t left = std::size_t{workload.connections} * workload.in_flight;
+    for (std::uint32_t c = 0; c < workload.connections; ++c) {
+      channels.push_back(std::make_unique<Channel>(url, ChannelOptions{.runtime = runtime}));
+      for (std::uint32_t i = 0; i < workload.in_flight; ++i) {
+        callers.push_back(std::make_unique<Caller>(Echo::Stub(*channels.back()),
+                                                   workload.payload_bytes, window, [&] {
+                                                     if (--left == 0) all_done.set_value();
+                                                   }));
+      }
+    }
+    asio::post(runtime->executor(), [&] {
+      for (const auto& caller : callers) caller->Next();
+    });
+    all_done.get_future().wait();
+    return window.Result();
+  }
+};
+
+class WeirBlocking final : public Contestant {
+ public:
+  std::string name() const override { return "weir_blocking"; }
+  void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) override { ServeWeir(port, ready); }
+
+  Measurement Drive(std::uint16_t port, const Workload& workload, std::chrono::nanoseconds warm_up,
+                    std::chrono::nanoseconds time) override {
+    SetLogLevel(LogLevel::kWarning);
+    Channel channel("list://127.0.0.1:" + std::to_string(port));
+    const Echo::Stub stub(channel);
+    EchoMessage request;
+    request.set_payload(std::string(workload.payload_bytes, 'x'));
+    Window window(warm_up, time);
+    auto started = Window::Clock::now();
+    while (true) {
+      if (const Result<EchoMessage> reply = stub.Echo(request); !reply.ok()) {
+        std::fprintf(stderr, "error: %s\n", reply.status().ToString().c_str());
+        std::exit(1);
+      }
+      const auto ended = Window::Clock::now();
+      if (!window.Count(started, ended)) return window.Result();
+      started = ended;
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Contestant> MakeWeir() {
+  return std::make_unique<WeirEcho>();
+}
+std::unique_ptr<Contestant> MakeWeirBlocking() {
+  return std::make_unique<WeirBlocking>();
+}
+
+}  // namespace weir::bench
