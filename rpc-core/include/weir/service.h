@@ -1,10 +1,12 @@
 // What generated services are made of, and what handlers see: ServerContext, Reply<T>, and the
-// three forms of a handler, told apart by their signature at compile time:
+// three forms of a handler, told apart by their signature at compile time.
 //
-//   weir::Result<HelloReply> Hello(weir::ServerContext&, const HelloRequest&); plain
+// Plain:
+//   weir::Result<HelloReply> Hello(weir::ServerContext&, const HelloRequest&);
+// Coroutine:
 //   asio::awaitable<weir::Result<HelloReply>> Hello(weir::ServerContext&, const HelloRequest&);
-//   coroutine void Hello(weir::ServerContext&, const HelloRequest&, weir::Reply<HelloReply>);
-//   deferred
+// Deferred:
+//   void Hello(weir::ServerContext&, const HelloRequest&, weir::Reply<HelloReply>);
 #pragma once
 
 #include <memory>

@@ -24,7 +24,7 @@ thread_local FreeBlocks t_free_blocks;
 
 }  // namespace
 
-OwnerRef<Block> Block::Allocate(std::size_t capacity) {
+Ref<Block> Block::Allocate(std::size_t capacity) {
   IoBudget::Take(capacity);
   void* memory = nullptr;
   if (capacity == kCommonSize && !FreeBlocks::gone && !t_free_blocks.list.empty()) {
@@ -33,7 +33,7 @@ OwnerRef<Block> Block::Allocate(std::size_t capacity) {
   } else {
     memory = ::operator new(sizeof(Block) + capacity);
   }
-  return OwnerRef<Block>::Adopt(new (memory) Block(capacity));
+  return Ref<Block>::Adopt(new (memory) Block(capacity));
 }
 
 void Block::Destroy() noexcept {

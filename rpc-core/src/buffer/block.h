@@ -9,11 +9,11 @@ namespace weir {
 
 // Header and bytes are one allocation, counted against the IoBudget. Blocks of kCommonSize are kept
 // by the thread that frees them, for the next one.
-class Block final : public BufferOwner {
+class Block final : public RefCounted {
  public:
   static constexpr std::size_t kCommonSize = 16 * 1024;
 
-  static OwnerRef<Block> Allocate(std::size_t capacity);
+  static Ref<Block> Allocate(std::size_t capacity);
 
   char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
   std::size_t capacity() const noexcept { return capacity_; }

@@ -5,7 +5,7 @@
 namespace weir {
 namespace {
 
-class StringOwner final : public BufferOwner {
+class StringOwner final : public RefCounted {
  public:
   explicit StringOwner(std::string bytes) : bytes_(std::move(bytes)) {}
   std::string_view bytes() const noexcept { return bytes_; }
@@ -14,7 +14,7 @@ class StringOwner final : public BufferOwner {
   std::string bytes_;
 };
 
-class Keeper final : public BufferOwner {
+class Keeper final : public RefCounted {
  public:
   explicit Keeper(std::shared_ptr<const void> kept) : kept_(std::move(kept)) {}
 
@@ -28,7 +28,7 @@ Buffer::Buffer(std::string bytes) {
   if (bytes.empty()) return;
   auto* owner = new StringOwner(std::move(bytes));
   const std::string_view view = owner->bytes();
-  Append(BufferSlice{OwnerRef<>::Adopt(owner), view});
+  Append(BufferSlice{Ref<>::Adopt(owner), view});
 }
 
 Buffer Buffer::Copy(std::string_view bytes) {
@@ -37,7 +37,7 @@ Buffer Buffer::Copy(std::string_view bytes) {
 
 Buffer Buffer::Share(std::shared_ptr<const void> keeper, std::string_view bytes) {
   Buffer buffer;
-  buffer.Append(BufferSlice{OwnerRef<>::Adopt(new Keeper(std::move(keeper))), bytes});
+  buffer.Append(BufferSlice{Ref<>::Adopt(new Keeper(std::move(keeper))), bytes});
   return buffer;
 }
 

@@ -27,7 +27,7 @@ void Outbox::Commit(std::size_t bytes) noexcept {
       return;
     }
   }
-  slices_.push_back({OwnerRef<>::Share(tail_.get()), {start, bytes}});
+  slices_.push_back({Ref<>::Share(tail_.get()), {start, bytes}});
 }
 
 void Outbox::Append(std::string_view bytes) {

@@ -42,7 +42,7 @@ class Outbox {
   std::size_t first_ = 0;
   std::size_t size_ = 0;
   std::uint64_t consumed_ = 0;
-  OwnerRef<Block> tail_;  // where copies go
+  Ref<Block> tail_;  // where copies go
   std::size_t tail_used_ = 0;
 };
 

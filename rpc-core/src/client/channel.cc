@@ -1,7 +1,5 @@
 #include "weir/channel.h"
 
-#include <functional>
-#include <latch>
 #include <random>
 #include <utility>
 
@@ -71,24 +69,9 @@ void ChannelCore::Close() {
   }
   for (const auto& [service, route] : routes_) route->Unwatch();
   const Status reason = Cancelled("the channel was closed");
-  const auto on_all = [this](const std::function<void(ClientShard&)>& work) {
-    std::latch done(static_cast<std::ptrdiff_t>(shards_.size()));
-    for (const auto& shard : shards_) {
-      const auto run = [&work, &done, &shard = *shard] {
-        work(shard);
-        done.count_down();
-      };
-      if (shard->reactor().IsCurrent()) {
-        run();
-      } else {
-        shard->reactor().PostFunction(run);
-      }
-    }
-    done.wait();
-  };
-  on_all([&](ClientShard& shard) { shard.Close(reason); });
+  runtime().OnEveryReactor([&](std::uint32_t i) { shards_[i]->Close(reason); });
   // Once more round, so that nothing posted before still refers to the shards.
-  on_all([](ClientShard&) {});
+  runtime().OnEveryReactor([](std::uint32_t) {});
 }
 
 }  // namespace detail

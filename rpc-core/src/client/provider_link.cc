@@ -171,9 +171,9 @@ void ProviderLink::OnConnected(tcp::socket socket) {
   attempt_.reset();
   auto protocol = std::make_unique<ClientConnection>(shard_, *this);
   protocol_ = protocol.get();
-  connection_ = Connection::Ref::Adopt(
+  connection_ = Ref<Connection>::Adopt(
       new Connection(shard_.reactor(), std::move(socket), std::move(protocol), {}));
-  const Connection::Ref keep = connection_;
+  const Ref<Connection> keep = connection_;
   keep->Start();
 }
 
@@ -247,7 +247,7 @@ void ProviderLink::ResetBackoff() {
 }
 
 void ProviderLink::Close(const Status& reason) {
-  const Connection::Ref connection = connection_;
+  const Ref<Connection> connection = connection_;
   ClientConnection* protocol = protocol_;
   Drop();
   state_ = State::kIdle;

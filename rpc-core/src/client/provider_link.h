@@ -77,7 +77,7 @@ class ProviderLink {
   Status last_failure_;
   CallList queued_;
   std::shared_ptr<Attempt> attempt_;
-  Connection::Ref connection_;
+  Ref<Connection> connection_;
   ClientConnection* protocol_ = nullptr;  // owned by the connection
 
   struct Timer : detail::TimerNode {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <latch>
 #include <thread>
 #include <utility>
 
@@ -38,6 +39,23 @@ Reactor& RuntimeCore::ForThisThread() noexcept {
   static constinit std::atomic<std::uint32_t> next{0};
   thread_local const std::uint32_t number = next.fetch_add(1, std::memory_order_relaxed);
   return *reactors_[number % size()];
+}
+
+void RuntimeCore::OnEveryReactor(const std::function<void(std::uint32_t)>& work) {
+  std::latch done(static_cast<std::ptrdiff_t>(reactors_.size()));
+  for (const auto& reactor : reactors_) {
+    const auto run = [&work, &done, &reactor = *reactor] {
+      const Reactor::Turn turn(reactor);
+      work(reactor.index());
+      done.count_down();
+    };
+    if (reactor->IsCurrent()) {
+      run();
+    } else {
+      reactor->PostFunction(run);
+    }
+  }
+  done.wait();
 }
 
 bool RunsOnReactor(const asio::any_io_executor& executor) noexcept {

@@ -1,8 +1,9 @@
 // RuntimeCore: the reactors of a Runtime and their threads.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -25,6 +26,9 @@ class RuntimeCore {
   Reactor* Current() noexcept;
   // Where a thread that is no reactor sends its work: the same one each time.
   Reactor& ForThisThread() noexcept;
+  // Runs `work` once on every reactor, with its index; returns when all have. From a reactor of
+  // this runtime it must not be called while another of them does.
+  void OnEveryReactor(const std::function<void(std::uint32_t index)>& work);
   WorkerPool& workers() noexcept { return workers_; }
 
  private:

@@ -10,7 +10,7 @@ AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const Ser
                      std::uint64_t id, bool checksum)
     : ServerCall(server.facts(), *method.bound->info),
       server_(server),
-      connection_(Connection::Ref::Share(&connection)),
+      connection_(Ref<Connection>::Share(&connection)),
       method_(method),
       id_(id),
       checksum_(checksum) {

@@ -57,7 +57,7 @@ class AsyncCall final : public detail::ServerCall {
   void OnDeadline();
 
   ServerConnection& server_;
-  const Connection::Ref connection_;
+  const Ref<Connection> connection_;
   const ServedMethod& method_;
   const std::uint64_t id_;
   const bool checksum_;

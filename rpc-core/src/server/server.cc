@@ -90,8 +90,8 @@ class ServerCore {
   Result<std::string> AddressFor(const RegistrationOptions& options) const;
   Reactor& ChooseReactor();
   void OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket);
-  // Runs `work` on every shard's reactor; returns when all have.
-  void OnEveryShard(const std::function<void(ServerShard&)>& work);
+  // Runs `work` for every open connection, on its reactor; returns when that is done.
+  void OnEveryConnection(const std::function<void(ServerConnection&)>& work);
   void CloseListener();
 
   std::shared_ptr<Runtime> runtime_;
@@ -190,7 +190,7 @@ void ServerCore::OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket) {
   auto start = [state = state_, &shard, connection_limits, socket = std::move(socket),
                 peer = std::move(peer)]() mutable {
     auto protocol = std::make_unique<ServerConnection>(std::move(state), shard, std::move(peer));
-    const auto connection = Connection::Ref::Adopt(
+    const auto connection = Ref<Connection>::Adopt(
         new Connection(*shard.reactor, std::move(socket), std::move(protocol), connection_limits));
     connection->Start();
   };
@@ -201,21 +201,12 @@ void ServerCore::OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket) {
   }
 }
 
-void ServerCore::OnEveryShard(const std::function<void(ServerShard&)>& work) {
-  std::latch done(static_cast<std::ptrdiff_t>(state_->shards.size()));
-  for (const auto& shard : state_->shards) {
-    auto run = [&work, &done, &shard = *shard] {
-      // Work may close connections and so change the set.
-      work(shard);
-      done.count_down();
-    };
-    if (shard->reactor->IsCurrent()) {
-      run();
-    } else {
-      shard->reactor->PostFunction(run);
-    }
-  }
-  done.wait();
+void ServerCore::OnEveryConnection(const std::function<void(ServerConnection&)>& work) {
+  runtime_->core().OnEveryReactor([&](std::uint32_t i) {
+    // Work may close connections and so change the set.
+    const auto& open = state_->shards[i]->connections;
+    for (ServerConnection* connection : std::vector(open.begin(), open.end())) work(*connection);
+  });
 }
 
 void ServerCore::CloseListener() {
@@ -239,11 +230,7 @@ void ServerCore::Drain() {
   registrations_.clear();  // withdraws
   if (registered) std::this_thread::sleep_for(state_->options.drain_notice);
   CloseListener();
-  OnEveryShard([](ServerShard& shard) {
-    const Reactor::Turn turn(*shard.reactor);
-    const std::vector<ServerConnection*> all(shard.connections.begin(), shard.connections.end());
-    for (ServerConnection* connection : all) connection->Drain();
-  });
+  OnEveryConnection([](ServerConnection& connection) { connection.Drain(); });
   const auto give_up = std::chrono::steady_clock::now() + state_->options.drain_timeout;
   while (state_->open_connections.load(std::memory_order_acquire) > 0 &&
          std::chrono::steady_clock::now() < give_up) {
@@ -257,15 +244,11 @@ void ServerCore::Stop() {
   registrations_.clear();
   registries_.clear();
   CloseListener();
-  OnEveryShard([](ServerShard& shard) {
-    const Reactor::Turn turn(*shard.reactor);
-    const std::vector<ServerConnection*> all(shard.connections.begin(), shard.connections.end());
-    for (ServerConnection* connection : all) {
-      connection->CloseNow(Unavailable("the server was stopped"));
-    }
+  OnEveryConnection([](ServerConnection& connection) {
+    connection.CloseNow(Unavailable("the server was stopped"));
   });
-  // What the listener's last handlers still refer to.
-  OnEveryShard([](ServerShard&) {});
+  // Once more round: what the listener's last handlers still refer to.
+  runtime_->core().OnEveryReactor([](std::uint32_t) {});
 }
 
 ServerStats ServerCore::stats() const noexcept {

@@ -61,7 +61,7 @@ void Connection::WaitReadable() {
   if (!open_ || closing_ || waiting_readable_ || pauses_ > 0) return;
   waiting_readable_ = true;
   socket_.async_wait(asio::socket_base::wait_read,
-                     [self = Ref::Share(this)](const asio::error_code& error) {
+                     [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
                        self->waiting_readable_ = false;
                        if (!error) self->OnReadable();
                      });
@@ -69,7 +69,7 @@ void Connection::WaitReadable() {
 
 void Connection::OnReadable() {
   const Reactor::Turn turn(reactor_);
-  const Ref keep = Ref::Share(this);
+  const Ref<Connection> keep = Ref<Connection>::Share(this);
   for (int i = 0; i < kReadsPerTurn && open_ && !closing_ && pauses_ == 0; ++i) {
     if (IoBudget::reads_must_pause()) {
       reactor_.SetTimer(read_again_, reactor_.now() + kBudgetPause);
@@ -109,14 +109,14 @@ void Connection::Flush() {
 }
 
 void Connection::OnTurnEnd() {
-  const Ref keep = Ref::Adopt(this);
+  const Ref<Connection> keep = Ref<Connection>::Adopt(this);
   flush_due_ = false;
   Write();
 }
 
 void Connection::Write() {
   if (!open_ || waiting_writable_) return;
-  const Ref keep = Ref::Share(this);
+  const Ref<Connection> keep = Ref<Connection>::Share(this);
   if (outbox_.size() > limits_.unwritten_hard) {
     return Close(ResourceExhausted("the peer does not take what it is sent: " +
                                    std::to_string(outbox_.size()) + " bytes are waiting"));
@@ -138,7 +138,7 @@ void Connection::Write() {
     // Unread input would turn the close into a reset, and the peer would lose our last words.
     asio::error_code ignored;
     socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-    const OwnerRef<Block> waste = Block::Allocate(Block::kCommonSize);
+    const Ref<Block> waste = Block::Allocate(Block::kCommonSize);
     for (int i = 0; i < kReadsPerTurn; ++i) {
       if (::read(socket_.native_handle(), waste->data(), waste->capacity()) <= 0) break;
     }
@@ -154,7 +154,7 @@ void Connection::Write() {
 void Connection::WaitWritable() {
   waiting_writable_ = true;
   socket_.async_wait(asio::socket_base::wait_write,
-                     [self = Ref::Share(this)](const asio::error_code& error) {
+                     [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
                        self->waiting_writable_ = false;
                        if (error) return;
                        const Reactor::Turn turn(self->reactor_);
@@ -166,7 +166,7 @@ void Connection::Close(const Status& reason) {
   if (!open_) return;
   written_ = outbox_.consumed();
   open_ = false;
-  const Ref keep = Ref::Share(this);
+  const Ref<Connection> keep = Ref<Connection>::Share(this);
   const Status why = reason;
   reactor_.ClearTimer(linger_);
   reactor_.ClearTimer(read_again_);

@@ -21,10 +21,8 @@ struct ConnectionLimits {
 // Counted references; touched by its reactor's thread only, but references may be dropped anywhere.
 // Reads all that has arrived, lets the protocol act on it, and writes at the end of the turn.
 // Between turns an idle connection holds no buffer.
-class Connection final : public BufferOwner, public TurnEnd {
+class Connection final : public RefCounted, public TurnEnd {
  public:
-  using Ref = OwnerRef<Connection>;
-
   // Takes an open socket that belongs to `reactor`.
   Connection(Reactor& reactor, asio::ip::tcp::socket socket, std::unique_ptr<Protocol> protocol,
              ConnectionLimits limits);

@@ -172,7 +172,7 @@ Status FrameReader::Deliver(const char* head, SinkRef sink) {
   frame.meta = {head + kHeaderBytes, header_.meta_bytes};
   frame.body = {head + kHeaderBytes + header_.meta_bytes, header_.body_bytes};
   frame.attachment = std::move(attachment_);
-  const OwnerRef<Block> keep = std::move(head_);
+  const Ref<Block> keep = std::move(head_);
   Reset();
   return sink(frame);
 }
@@ -180,7 +180,7 @@ Status FrameReader::Deliver(const char* head, SinkRef sink) {
 std::size_t FrameReader::TakeAttachment(const char* at, std::size_t bytes) {
   const std::size_t part = std::min(bytes, attachment_missing_);
   if (!piece_ && part >= kShareFrom) {
-    attachment_.Append(BufferSlice{OwnerRef<>::Share(scratch_), {at, part}});
+    attachment_.Append(BufferSlice{Ref<>::Share(scratch_), {at, part}});
     attachment_missing_ -= part;
     return part;
   }
@@ -207,7 +207,7 @@ void FrameReader::GrowHead(std::size_t least) {
   const std::size_t doubled = head_ ? 2 * head_->capacity() : kFirstHeadBytes;
   std::size_t capacity = std::max(doubled, least);
   if (header_known_) capacity = std::min<std::uint64_t>(capacity, header_.head_bytes());
-  OwnerRef<Block> grown = Block::Allocate(std::max(capacity, least));
+  Ref<Block> grown = Block::Allocate(std::max(capacity, least));
   if (have_ > 0) std::memcpy(grown->data(), head_->data(), have_);
   head_ = std::move(grown);
 }

@@ -38,7 +38,7 @@ class Scratch {
   Block& Get();
 
  private:
-  OwnerRef<Block> block_;
+  Ref<Block> block_;
 };
 
 class FrameReader {
@@ -94,11 +94,11 @@ class FrameReader {
 
   FrameHeader header_;
   bool header_known_ = false;
-  OwnerRef<Block> head_;  // of the unfinished frame
+  Ref<Block> head_;       // of the unfinished frame
   std::size_t have_ = 0;  // bytes in head_
   Buffer attachment_;
   std::size_t attachment_missing_ = 0;
-  OwnerRef<Block> piece_;  // of the attachment, being filled
+  Ref<Block> piece_;  // of the attachment, being filled
   std::size_t piece_have_ = 0;
 
   // What PrepareRead gave.

@@ -159,7 +159,7 @@ class CompletingCall final : public ClientCall {
   void Launch() {
     auto slot = asio::get_associated_cancellation_slot(completion_.handler);
     if (slot.is_connected()) {
-      slot.assign([call = OwnerRef<ClientCall>::Share(this)](asio::cancellation_type type) {
+      slot.assign([call = Ref<ClientCall>::Share(this)](asio::cancellation_type type) {
         if (type != asio::cancellation_type::none) call->Cancel();
       });
     }

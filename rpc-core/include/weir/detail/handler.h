@@ -73,7 +73,7 @@ class ServerCall {
   asio::cancellation_signal cancellation_;
 };
 
-using ServerCallRef = OwnerRef<ServerCall>;
+using ServerCallRef = Ref<ServerCall>;
 using RunHandler = void (*)(Service& service, ServerCall& call) noexcept;
 
 enum class HandlerForm : std::uint8_t { kPlain, kCoroutine, kDeferred };
