@@ -281,5 +281,23 @@ TEST(Channels, NoProviderIsUnavailableAtOnceUnlessTheCallWaits) {
   EXPECT_TRUE(waiting.get().ok());
 }
 
+TEST(Servers, ListenTakesThePortAndStartServesOnIt) {
+  Server server;
+  EXPECT_TRUE(server.Listen().ok());
+  const std::string address = server.address();
+  EXPECT_NE(server.port(), 0);
+  Server other({.listen = address});
+  const Status taken = other.Listen();
+  EXPECT_EQ(taken.code(), StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(taken.message()), HasSubstr(address));
+  server.Add(std::make_unique<EchoService>());
+  server.RegisterAt("mem://listen-then-start");
+  ASSERT_TRUE(server.Start().ok());
+  EXPECT_EQ(server.address(), address);
+  ASSERT_TRUE(server.WaitUntilRegistered(5s).ok());
+  Channel channel("mem://listen-then-start");
+  EXPECT_TRUE(Echo::Stub(channel).Plain({}).ok());
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -71,7 +71,7 @@ struct ServerStats {
   std::uint64_t protocol_errors = 0;  // connections closed for what they sent
 };
 
-// A resource; thread-safe but for Add and RegisterAt, which come before Start.
+// A resource; thread-safe but for Listen, Add and RegisterAt, which come before Start.
 class Server {
  public:
   explicit Server(ServerOptions options = {});
@@ -85,8 +85,15 @@ class Server {
   // Start; an unreachable registry is not one: the announcement is made as soon as it can be.
   void RegisterAt(std::string_view registry_url, RegistrationOptions options = {});
 
+  // Takes the port and nothing more, for a program that wants to know that it is free before it
+  // makes anything else; connections wait until Start. address() and port() are known from here on,
+  // and Add and RegisterAt may still follow. Optional: Start does it otherwise.
+  Status Listen();
   // Listens, registers, returns. The status names a port in use, an unknown scheme, and so on.
   Status Start();
+  // After Start: waits until consumers can see this server in every registry it was given.
+  // DEADLINE_EXCEEDED names the registry and why it cannot be reached.
+  Status WaitUntilRegistered(std::chrono::milliseconds timeout);
   // Start, then serve until SIGTERM or SIGINT, then drain. Returns an exit code: 0, or 1 after
   // printing one line to standard error.
   int Run();
@@ -96,9 +103,9 @@ class Server {
   // Closes at once; running calls fail at their callers with UNAVAILABLE. Idempotent.
   void Stop();
 
-  // The port listened on; 0 before Start.
+  // The port listened on; 0 before Listen or Start.
   std::uint16_t port() const noexcept;
-  // "host:port" consumers use; empty before Start.
+  // "host:port" consumers use; empty before Listen or Start.
   std::string address() const;
   ServerStats stats() const noexcept;
 

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <atomic>
@@ -73,7 +74,9 @@ class ServerCore {
     wanted_.push_back({std::string(url), std::move(options)});
   }
 
+  Status Listen();
   Status Start();
+  Status WaitUntilRegistered(std::chrono::milliseconds timeout);
   void Drain();
   void Stop();
   std::uint16_t port() const noexcept { return listener_ ? listener_->address().port : 0; }
@@ -109,9 +112,8 @@ class ServerCore {
   bool stopped_ = false;
 };
 
-Status ServerCore::Start() {
-  if (started_) return FailedPrecondition("the server was started already");
-  if (!mistake_.ok()) return mistake_;
+Status ServerCore::Listen() {
+  if (listener_) return FailedPrecondition("the server listens already");
   const Result<Address> address = Address::Parse(state_->options.listen);
   if (!address.ok()) return address.status();
   max_connections_ = MaxConnections(state_->options.limits);
@@ -125,6 +127,15 @@ Status ServerCore::Start() {
     return status;
   }
   address_ = *AddressFor({});
+  return {};
+}
+
+Status ServerCore::Start() {
+  if (started_) return FailedPrecondition("the server was started already");
+  if (!mistake_.ok()) return mistake_;
+  if (!listener_) {
+    if (Status status = Listen(); !status.ok()) return status;
+  }
   if (Status status = Register(); !status.ok()) {
     registrations_.clear();
     registries_.clear();
@@ -134,6 +145,17 @@ Status ServerCore::Start() {
   started_ = true;
   runtime_->core().reactor(0).PostFunction([this] { listener_->Start(); });
   LogInfo("serving on " + listener_->address().ToString());
+  return {};
+}
+
+Status ServerCore::WaitUntilRegistered(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (const auto& registry : registries_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    const std::int64_t left_ms = std::max<std::int64_t>(left.count(), 0);
+    if (Status status = registry->WaitUntilRegistered(left_ms); !status.ok()) return status;
+  }
   return {};
 }
 
@@ -278,8 +300,14 @@ void Server::Add(std::unique_ptr<Service> service) {
 void Server::RegisterAt(std::string_view registry_url, RegistrationOptions options) {
   core_->RegisterAt(registry_url, std::move(options));
 }
+Status Server::Listen() {
+  return core_->Listen();
+}
 Status Server::Start() {
   return core_->Start();
+}
+Status Server::WaitUntilRegistered(std::chrono::milliseconds timeout) {
+  return core_->WaitUntilRegistered(timeout);
 }
 void Server::Drain() {
   core_->Drain();
