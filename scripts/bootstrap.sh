@@ -6,7 +6,7 @@ set -euo pipefail
 readonly kPackages=(
   cmake ninja-build g++ ccache mold pkg-config clang-format-14
   libasio-dev protobuf-compiler libprotobuf-dev libprotoc-dev libzookeeper-mt-dev libxxhash-dev
-  libspdlog-dev libcli11-dev libisal-dev
+  libspdlog-dev libcli11-dev libisal-dev nlohmann-json3-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   libzookeeper-java openjdk-17-jre-headless
 )
