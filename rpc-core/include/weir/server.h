@@ -44,7 +44,7 @@ struct RegistrationOptions {
   std::int32_t weight = kWeightUnset;  // 0..kMaxWeight; 0: registered, but gets no calls
   // Under which address consumers reach this server, "host:port"; empty: derived from where it
   // listens. A port of 0 stands for the port listened on.
-  std::string address;
+  std::string address = {};
 };
 
 struct ServerOptions {
