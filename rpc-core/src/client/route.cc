@@ -58,9 +58,10 @@ Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
   if (!watch_failure_.ok()) return watch_failure_;
   if (found) return {};
   return DeadlineExceeded(view_ == nullptr
-                              ? "registry " + channel_.registry_url() + " has not answered"
+                              ? "registry " + channel_.registry_url() +
+                                    " has not answered; see that it runs and can be reached"
                               : "no provider of " + service_ + " is registered at " +
-                                    channel_.registry_url());
+                                    channel_.registry_url() + "; start one");
 }
 
 void Route::OnProviders(const ProviderList& providers) {
