@@ -299,5 +299,20 @@ TEST(Servers, ListenTakesThePortAndStartServesOnIt) {
   EXPECT_TRUE(Echo::Stub(channel).Plain({}).ok());
 }
 
+TEST(Channels, CallsMayBeMadeAsSoonAsWaitForProvidersReturns) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string registry = "mem://wait" + std::to_string(i);
+    Channel channel(registry, {.threads = {.reactors = 4}});
+    Echo::Stub echo(channel);
+    EXPECT_EQ(channel.WaitForProviders("weir.test.Echo", 0ms).code(),
+              StatusCode::kDeadlineExceeded);
+    auto starting = std::async(std::launch::async, [&] { return StartEcho(registry); });
+    ASSERT_TRUE(channel.WaitForProviders("weir.test.Echo", 30s).ok());
+    const Result<EchoReply> result = echo.Plain({});
+    EXPECT_TRUE(result.ok()) << result.status().ToString();
+    starting.get();
+  }
+}
+
 }  // namespace
 }  // namespace weir::test

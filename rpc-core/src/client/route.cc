@@ -66,15 +66,16 @@ Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
 
 void Route::OnProviders(const ProviderList& providers) {
   std::shared_ptr<const RouteView> view = BuildView(providers);
+  // The shards first: a call made as soon as WaitForProviders returns must find them on their way.
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    channel_.runtime().reactor(i).PostFunction(
+        [shard = shards_[i].get(), view] { shard->SetView(view); });
+  }
   {
     const std::lock_guard lock(mutex_);
     view_ = view;
   }
   changed_.notify_all();
-  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-    channel_.runtime().reactor(i).PostFunction(
-        [shard = shards_[i].get(), view] { shard->SetView(view); });
-  }
 }
 
 std::shared_ptr<const RouteView> Route::BuildView(const ProviderList& providers) {
