@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# The main job, shown on real input: a store on three providers, balanced calls, a provider that is
+# killed and comes back. Builds first. Exits non-zero if anything was not as it must be.
+set -euo pipefail
+
+usage() {
+  cat <<'USAGE'
+Usage: scripts/demo.sh [--zookeeper] [--input FILE] [--no-bootstrap]
+Builds weir and runs its store on three providers: loads the machine's package database, reads it
+back and compares, shows how each strategy spreads calls, kills a provider under load and restarts it.
+  --zookeeper     register in a private ZooKeeper instead of a directory
+  --input FILE    load this dpkg status file instead of /var/lib/dpkg/status
+  --no-bootstrap  install nothing
+  --help          print this
+USAGE
+}
+
+fail() {
+  echo "demo.sh: $*" >&2
+  exit 1
+}
+
+zookeeper=false
+bootstrap=true
+input=/var/lib/dpkg/status
+while (($# > 0)); do
+  case $1 in
+    --zookeeper) zookeeper=true ;;
+    --no-bootstrap) bootstrap=false ;;
+    --input)
+      (($# > 1)) || { echo "demo.sh: --input needs a file; see --help" >&2; exit 2; }
+      input=$2
+      shift
+      ;;
+    --help | -h) usage; exit 0 ;;
+    *) echo "demo.sh: unknown option '$1'; see --help" >&2; exit 2 ;;
+  esac
+  shift
+done
+[[ -r $input ]] || fail "cannot read $input; name another dpkg status file with --input"
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+step() { printf '\n== %s\n' "$*"; }
+
+step "Building (build/release)"
+if $bootstrap; then scripts/bootstrap.sh; fi
+cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log >&2; exit 1; }
+rm -f build-configure.log
+cmake --build --preset release --target weir weir-kv weir-kv-server store-tour
+readonly bin=$PWD/build/release/bin
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX")
+declare -A pids=()
+cleanup() {
+  local pid
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# Waits until `file` has a line that matches, at most 30 s.
+wait_for_line() {  # file pattern what
+  local i
+  for ((i = 0; i < 600; ++i)); do
+    grep -qE "$2" "$1" 2>/dev/null && return 0
+    sleep 0.05
+  done
+  cat "$1" >&2 || true
+  fail "$3 did not get ready within 30 s"
+}
+
+start_zookeeper() {
+  local jars=/usr/share/java port
+  [[ -r $jars/zookeeper.jar ]] || fail "ZooKeeper's jar is not installed; run scripts/bootstrap.sh"
+  for _ in {1..20}; do
+    port=$((20000 + RANDOM % 20000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break  # nobody listens there
+  done
+  mkdir -p "$work/zookeeper/data"
+  cat >"$work/zookeeper/zoo.cfg" <<CFG
+tickTime=500
+initLimit=20
+syncLimit=20
+dataDir=$work/zookeeper/data
+clientPort=$port
+clientPortAddress=127.0.0.1
+admin.enableServer=false
+4lw.commands.whitelist=*
+minSessionTimeout=1000
+CFG
+  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+    "-Dorg.slf4j.simpleLogger.logFile=$work/zookeeper/zk.log" \
+    -cp "$jars/zookeeper.jar:$jars/slf4j-simple.jar" \
+    org.apache.zookeeper.server.quorum.QuorumPeerMain "$work/zookeeper/zoo.cfg" \
+    >"$work/zookeeper/out" 2>&1 &
+  pids[zookeeper]=$!
+  local i
+  for ((i = 0; i < 300; ++i)); do
+    if { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null; then
+      echo srvr >&3
+      if timeout 2 cat <&3 2>/dev/null | grep -q '^Mode:'; then
+        exec 3>&- || true
+        registry="zk://127.0.0.1:$port/rpc?session_timeout_ms=4000"
+        return 0
+      fi
+      exec 3>&- || true
+    fi
+    sleep 0.1
+  done
+  cat "$work/zookeeper/out" >&2
+  fail "ZooKeeper did not get ready within 30 s"
+}
+
+start_provider() {  # name weight listen
+  local log=$work/$1.log
+  : >"$log"
+  "$bin/weir-kv-server" --data "$work/$1" --listen "$3" --registry "$registry" --cluster demo \
+    --weight "$2" --sync always >"$log" 2>&1 &
+  pids[$1]=$!
+  wait_for_line "$log" "serving on " "provider $1"
+  address=$(sed -nE 's/.*weir-kv-server: serving on ([^,]+),.*/\1/p' "$log" | head -n 1)
+  echo "  provider $1: $address, weight $2"
+}
+
+kv() { "$bin/weir-kv" --registry "$registry" --cluster demo "$@"; }
+
+if $zookeeper; then
+  step "Starting a private ZooKeeper"
+  start_zookeeper
+else
+  registry="file://$work/registry"
+fi
+echo "  registry: $registry"
+
+step "Starting three providers with weights 1, 2, 3"
+declare -A addresses=()
+for weight in 1 2 3; do
+  start_provider "p$weight" "$weight" 127.0.0.1:0
+  addresses[p$weight]=$address
+done
+kv cluster init "${addresses[p1]}*1" "${addresses[p2]}*2" "${addresses[p3]}*3"
+"$bin/weir" list "$registry"
+
+step "Loading $input: one key per package, its stanza as the value"
+kv load --dpkg "$input"
+
+step "Reading all of it back and comparing byte for byte"
+kv verify --dpkg "$input"
+
+step "How each strategy spreads 10,000 calls over weights 1, 2, 3"
+"$bin/store-tour" spread --registry "$registry" --calls 10000
+
+step "Killing ${addresses[p2]} with kill -9 under load, and starting it again"
+"$bin/store-tour" failover --registry "$registry" --cluster demo --dead "${addresses[p2]}" \
+  >"$work/tour.log" 2>&1 &
+pids[tour]=$!
+tail -n +1 -f --pid="${pids[tour]}" "$work/tour.log" 2>/dev/null &
+pids[tail]=$!
+wait_for_line "$work/tour.log" '^watching' "store-tour"
+sleep 1.2
+kill -9 "${pids[p2]}"
+wait "${pids[p2]}" 2>/dev/null || true
+unset 'pids[p2]'
+echo "  -- killed"
+sleep 2.2
+start_provider p2 2 "${addresses[p2]}"
+sleep 1.5
+kill -INT "${pids[tour]}"
+tour=0
+wait "${pids[tour]}" || tour=$?
+unset 'pids[tour]'
+wait "${pids[tail]}" 2>/dev/null || true
+unset 'pids[tail]'
+((tour == 0)) || fail "consumers saw what they must not see"
+
+step "Reading all of it back again: every key is there, byte for byte"
+kv verify --dpkg "$input"
+
+step "Stopping the providers"
+for name in p1 p2 p3; do
+  kill -TERM "${pids[$name]}"
+  wait "${pids[$name]}" || fail "provider $name did not end cleanly: $(tail -n 1 "$work/$name.log")"
+  unset "pids[$name]"
+done
+step "Done: nothing lost, no balanced call failed, the dead provider's keys said so"
