@@ -110,6 +110,13 @@ int main(int argc, char** argv) {
   list->add_option("--timeout-ms", timeout_ms, "How long the registry may take")
       ->check(CLI::Range(1, 600'000))
       ->capture_default_str();
+  const auto known = app.get_subcommands({});
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::none_of(known.begin(), known.end(),
+                   [&](const CLI::App* one) { return one->get_name() == argv[1]; })) {
+    std::fprintf(stderr, "error: unknown command '%s'; see weir --help\n", argv[1]);
+    return kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
