@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -50,7 +51,14 @@ std::vector<std::string> Split(std::string_view text) {
 
 Process::Process(std::vector<std::string> argv, const ProcessOptions& options) {
   std::vector<std::string> environment = options.environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view inherited(*entry);
+    const auto name = inherited.substr(0, inherited.find('=') + 1);
+    const bool replaced =
+        std::any_of(options.environment.begin(), options.environment.end(),
+                    [name](const std::string& given) { return given.starts_with(name); });
+    if (!replaced) environment.emplace_back(inherited);
+  }
   // Everything the child needs exists before fork: between fork and exec it may only make system
   // calls, because other threads of the test may have held locks.
   const std::vector<char*> arguments = Pointers(argv);

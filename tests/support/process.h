@@ -17,7 +17,7 @@ namespace weir::testing {
 
 // How a Process is started. A value.
 struct ProcessOptions {
-  std::vector<std::string> environment{};  // "NAME=value", beside the inherited ones
+  std::vector<std::string> environment{};  // "NAME=value"; wins over what is inherited
   std::string directory{};                 // empty: the caller's
 };
 

@@ -33,10 +33,11 @@ TEST(Process, CollectsLinesAndTheExitCode) {
 }
 
 TEST(Process, ReadsItsInputAndSeesItsEnvironment) {
-  Process process({"sh", "-c", "read line; echo \"$line $COLOUR\""},
-                  {.environment = {"COLOUR=red"}});
+  Process process({"sh", "-c", "read line; echo \"$line $COLOUR\"; echo \"at $HOME\""},
+                  {.environment = {"COLOUR=red", "HOME=/nowhere"}});
   EXPECT_TRUE(process.Write("deep\n"));
   EXPECT_TRUE(process.WaitForLine("deep red", seconds(20)));
+  EXPECT_TRUE(process.WaitForLine("at /nowhere", seconds(20)));  // in the place of the inherited
 }
 
 TEST(Process, AProgramThatDoesNotExistEndsWith127) {
