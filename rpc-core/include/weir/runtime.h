@@ -40,6 +40,9 @@ class Runtime {
   // The event loop of a reactor: co_spawn here to run beside its connections. `index` < reactors().
   asio::any_io_executor executor(std::uint32_t index = 0) const;
 
+  // True on one of its reactors, where nothing may block.
+  bool RunsThisThread() const noexcept;
+
   detail::RuntimeCore& core() const noexcept { return *core_; }
 
  private:

@@ -84,4 +84,8 @@ asio::any_io_executor Runtime::executor(std::uint32_t index) const {
   return core_->reactor(index).io().get_executor();
 }
 
+bool Runtime::RunsThisThread() const noexcept {
+  return core_->Current() != nullptr;
+}
+
 }  // namespace weir
