@@ -52,8 +52,10 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(weir_build_flags INTERFACE -Wno-unused-private-field)
 elseif(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC 12 sees overlaps in `"text" + std::string` that are not there (GCC bug 105651).
-  target_compile_options(weir_build_flags INTERFACE -Wno-restrict)
+  # GCC 12 sees overlaps and overflows in `"text" + std::string` that are not there (GCC bugs 105651,
+  # 105329); GCC 13 does not.
+  target_compile_options(weir_build_flags INTERFACE -Wno-restrict -Wno-array-bounds
+    -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND WEIR_SANITIZE MATCHES "thread")
   # GCC names what its thread sanitizer cannot model (Asio's fences); Clang has no such warning.
