@@ -19,6 +19,8 @@ using detail::ClientCall;
 
 constexpr double kBackoffFactor = 1.6;
 constexpr double kJitter = 0.2;
+// A connection that lasted this long ends a row of failures.
+constexpr std::chrono::seconds kStable{1};
 
 }  // namespace
 
@@ -113,9 +115,12 @@ bool ProviderLink::HasCalls() const noexcept {
   return !queued_.empty() || (protocol_ != nullptr && protocol_->HasCalls());
 }
 
-void ProviderLink::SetState(State state) {
+void ProviderLink::SetState(State state, std::uint32_t failures) {
   const bool was_usable = IsUsable();
+  // Who takes connections only to drop them is not connected to any faster for it.
+  if (state == State::kReady) failures_before_ = failures_;
   state_ = state;
+  failures_ = failures;
   if (IsUsable() != was_usable) shard_.OnLinkChanged(*this);
 }
 
@@ -160,7 +165,7 @@ void ProviderLink::Connect() {
   shard_.reactor().ClearTimer(backoff_timer_);
   const Result<Address> address = Address::Parse(address_);
   if (!address.ok()) return OnConnectFailed(address.status());
-  SetState(State::kConnecting);
+  SetState(State::kConnecting, failures_);
   shard_.reactor().SetTimer(connect_timer_,
                             shard_.reactor().now() + shard_.options().connect_timeout);
   attempt_ = std::make_shared<Attempt>(*this, shard_.reactor().io());
@@ -171,8 +176,8 @@ void ProviderLink::OnConnected(tcp::socket socket) {
   attempt_.reset();
   auto protocol = std::make_unique<ClientConnection>(shard_, *this);
   protocol_ = protocol.get();
-  connection_ = Ref<Connection>::Adopt(
-      new Connection(shard_.reactor(), std::move(socket), std::move(protocol), {}));
+  connection_ = Ref<Connection>::Adopt(new Connection(shard_.reactor(), std::move(socket),
+                                                      std::move(protocol), {.hold_input = false}));
   const Ref<Connection> keep = connection_;
   keep->Start();
 }
@@ -180,8 +185,8 @@ void ProviderLink::OnConnected(tcp::socket socket) {
 void ProviderLink::OnReady() {
   shard_.reactor().ClearTimer(connect_timer_);
   if (failures_ > 0) LogInfo("connected to " + address_ + " again");
-  failures_ = 0;
-  SetState(State::kReady);
+  ready_since_ = shard_.reactor().now();
+  SetState(State::kReady, 0);
   OnRoom();
 }
 
@@ -214,18 +219,20 @@ void ProviderLink::OnGoingAway(const Status& why) {
 void ProviderLink::OnIdle() {
   protocol_ = nullptr;
   connection_ = {};
-  SetState(State::kIdle);
+  SetState(State::kIdle, failures_);
 }
 
 void ProviderLink::WaitToReconnect() {
   const ChannelOptions& options = shard_.options();
+  if (state_ == State::kReady && shard_.reactor().now() - ready_since_ < kStable) {
+    failures_ = failures_before_;
+  }
   if (failures_ == 0) LogInfo(std::string(last_failure_.message()));
   const double first = static_cast<double>(options.reconnect_min.count());
   const double most = static_cast<double>(options.reconnect_max.count());
   const double wait = std::min(most, first * std::pow(kBackoffFactor, failures_));
   const double jitter = 1.0 - kJitter + 2.0 * kJitter * shard_.RandomUnit();
-  ++failures_;
-  SetState(State::kBackoff);
+  SetState(State::kBackoff, failures_ + 1);
   if (!shard_.is_closed()) {
     const auto pause = std::chrono::nanoseconds(static_cast<std::int64_t>(wait * jitter));
     shard_.reactor().SetTimer(backoff_timer_, shard_.reactor().now() + pause);

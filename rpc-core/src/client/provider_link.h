@@ -65,7 +65,7 @@ class ProviderLink {
   void OnConnected(asio::ip::tcp::socket socket);
   void OnConnectFailed(const Status& why);
   void WaitToReconnect();
-  void SetState(State state);
+  void SetState(State state, std::uint32_t failures);
   void FailQueued(const Status& why);
   void Drop();
 
@@ -73,7 +73,9 @@ class ProviderLink {
   const std::string address_;
   State state_ = State::kIdle;
   Reactor::Clock::time_point unlisted_since_{};
-  std::uint32_t failures_ = 0;  // since the last success
+  std::uint32_t failures_ = 0;         // in a row
+  std::uint32_t failures_before_ = 0;  // the present connection
+  Reactor::Clock::time_point ready_since_{};
   Status last_failure_;
   CallList queued_;
   std::shared_ptr<Attempt> attempt_;

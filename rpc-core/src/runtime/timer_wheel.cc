@@ -13,7 +13,8 @@ TimerWheel::TimerWheel(TimePoint now) : origin_(now) {
 std::uint64_t TimerWheel::TickOf(TimePoint time) const noexcept {
   if (time <= origin_) return 0;
   // Rounded up: a timer never fires early.
-  return static_cast<std::uint64_t>((time - origin_ + kTick - std::chrono::nanoseconds(1)) / kTick);
+  const auto since = time - origin_;
+  return static_cast<std::uint64_t>(since / kTick + (since % kTick != since.zero() ? 1 : 0));
 }
 
 void TimerWheel::LinkInto(std::uint64_t slot, TimerNode& node) noexcept {

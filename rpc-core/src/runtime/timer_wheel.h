@@ -11,6 +11,10 @@
 
 namespace weir {
 
+// Longer than any timeout: what users and peers ask for is cut to this, so that sums with the clock
+// never overflow.
+inline constexpr std::chrono::nanoseconds kLongestTimeout = std::chrono::hours(24 * 365);
+
 // Fires within one tick after the expiry, never before it. One thread; the owner drives it with the
 // clock, so that tests need no real time.
 class TimerWheel {

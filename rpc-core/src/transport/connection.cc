@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -23,10 +24,56 @@ constexpr int kReadsPerTurn = 8;
 constexpr int kVectorsPerWrite = 64;
 constexpr milliseconds kBudgetPause{10};
 constexpr seconds kLinger{2};
+// After the last word: how long, and for how many bytes, the peer may go on talking.
+constexpr seconds kFarewell{1};
+constexpr std::size_t kFarewellBytes = 1u << 20;
 
 std::string ErrorText(int error) {
   return std::strerror(error);
 }
+
+// A socket whose last words have been sent. Closing it with unread input would make it a reset, and
+// the peer might lose them, so input is read and dropped until the peer closes as well.
+class Farewell : public std::enable_shared_from_this<Farewell> {
+ public:
+  explicit Farewell(asio::ip::tcp::socket socket)
+      : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+
+  void Start() {
+    asio::error_code ignored;
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+    timer_.expires_after(kFarewell);
+    timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
+      if (!stopped) self->End();
+    });
+    Drop();
+  }
+
+ private:
+  void Drop() {
+    const Ref<Block> waste = Block::Allocate(Block::kCommonSize);
+    while (true) {
+      const ssize_t bytes = ::read(socket_.native_handle(), waste->data(), waste->capacity());
+      if (bytes < 0 && errno == EINTR) continue;
+      if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+      dropped_ += bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
+      if (bytes <= 0 || dropped_ > kFarewellBytes) return End();
+    }
+    socket_.async_wait(asio::socket_base::wait_read,
+                       [self = shared_from_this()](const asio::error_code& error) {
+                         if (!error) self->Drop();
+                       });
+  }
+  void End() {
+    timer_.cancel();
+    asio::error_code ignored;
+    socket_.close(ignored);
+  }
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer timer_;
+  std::size_t dropped_ = 0;
+};
 
 }  // namespace
 
@@ -50,9 +97,10 @@ Connection::Connection(Reactor& reactor, asio::ip::tcp::socket socket,
 Connection::~Connection() = default;
 
 void Connection::Start() {
+  self_ = Ref<Connection>::Share(this);
   asio::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_->non_blocking(true, ignored);
+  socket_->set_option(asio::ip::tcp::no_delay(true), ignored);
   protocol_->OnOpen(*this);
   WaitReadable();
 }
@@ -60,11 +108,11 @@ void Connection::Start() {
 void Connection::WaitReadable() {
   if (!open_ || closing_ || waiting_readable_ || pauses_ > 0) return;
   waiting_readable_ = true;
-  socket_.async_wait(asio::socket_base::wait_read,
-                     [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
-                       self->waiting_readable_ = false;
-                       if (!error) self->OnReadable();
-                     });
+  socket_->async_wait(asio::socket_base::wait_read,
+                      [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
+                        self->waiting_readable_ = false;
+                        if (!error) self->OnReadable();
+                      });
 }
 
 void Connection::OnReadable() {
@@ -77,7 +125,7 @@ void Connection::OnReadable() {
     }
     iovec vectors[2];
     const int count = protocol_->PrepareRead(reactor_.scratch(), vectors);
-    const ssize_t bytes = ::readv(socket_.native_handle(), vectors, count);
+    const ssize_t bytes = ::readv(socket_->native_handle(), vectors, count);
     if (bytes == 0) return Close(Unavailable("the peer closed the connection"));
     if (bytes < 0) {
       if (errno == EINTR) continue;
@@ -87,10 +135,6 @@ void Connection::OnReadable() {
     std::size_t room = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
     if (Status status = protocol_->OnBytes(static_cast<std::size_t>(bytes)); !status.ok()) {
       return CloseWhenWritten(std::move(status));
-    }
-    if (is_congested() && open_ && !held_by_soft_limit_) {
-      held_by_soft_limit_ = true;
-      PauseReading();
     }
     if (static_cast<std::size_t>(bytes) < room) break;
   }
@@ -115,51 +159,49 @@ void Connection::OnTurnEnd() {
 }
 
 void Connection::Write() {
-  if (!open_ || waiting_writable_) return;
+  if (!open_) return;
   const Ref<Connection> keep = Ref<Connection>::Share(this);
-  if (outbox_.size() > limits_.unwritten_hard) {
-    return Close(ResourceExhausted("the peer does not take what it is sent: " +
-                                   std::to_string(outbox_.size()) + " bytes are waiting"));
-  }
-  while (!outbox_.empty()) {
+  while (!outbox_.empty() && !waiting_writable_) {
     iovec vectors[kVectorsPerWrite];
     msghdr message{};
     message.msg_iov = vectors;
     message.msg_iovlen = static_cast<std::size_t>(outbox_.Gather(vectors, kVectorsPerWrite));
-    const ssize_t bytes = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+    const ssize_t bytes = ::sendmsg(socket_->native_handle(), &message, MSG_NOSIGNAL);
     if (bytes < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return WaitWritable();
-      return Close(Unavailable("the connection broke: " + ErrorText(errno)));
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        return Close(Unavailable("the connection broke: " + ErrorText(errno)));
+      }
+      WaitWritable();
+      break;
     }
     outbox_.Consume(static_cast<std::size_t>(bytes));
   }
-  if (closing_) {
-    // Unread input would turn the close into a reset, and the peer would lose our last words.
-    asio::error_code ignored;
-    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-    const Ref<Block> waste = Block::Allocate(Block::kCommonSize);
-    for (int i = 0; i < kReadsPerTurn; ++i) {
-      if (::read(socket_.native_handle(), waste->data(), waste->capacity()) <= 0) break;
-    }
-    return Close(closing_reason_);
+  if (waiting_writable_) {
+    if (outbox_.size() <= limits_.unwritten_hard) return;
+    return Close(ResourceExhausted("the peer does not take what it is sent: " +
+                                   std::to_string(outbox_.size()) + " bytes are waiting"));
   }
-  if (held_by_soft_limit_) {
-    held_by_soft_limit_ = false;
-    ResumeReading();
-  }
+  if (closing_) return SayGoodbye();
   protocol_->OnDrained();
+}
+
+void Connection::SayGoodbye() {
+  asio::error_code ignored;
+  socket_->cancel(ignored);
+  std::make_shared<Farewell>(std::move(*socket_))->Start();
+  Close(closing_reason_);
 }
 
 void Connection::WaitWritable() {
   waiting_writable_ = true;
-  socket_.async_wait(asio::socket_base::wait_write,
-                     [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
-                       self->waiting_writable_ = false;
-                       if (error) return;
-                       const Reactor::Turn turn(self->reactor_);
-                       self->Write();
-                     });
+  socket_->async_wait(asio::socket_base::wait_write,
+                      [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
+                        self->waiting_writable_ = false;
+                        if (error) return;
+                        const Reactor::Turn turn(self->reactor_);
+                        self->Write();
+                      });
 }
 
 void Connection::Close(const Status& reason) {
@@ -167,11 +209,11 @@ void Connection::Close(const Status& reason) {
   written_ = outbox_.consumed();
   open_ = false;
   const Ref<Connection> keep = Ref<Connection>::Share(this);
+  self_ = {};
   const Status why = reason;
   reactor_.ClearTimer(linger_);
   reactor_.ClearTimer(read_again_);
-  asio::error_code ignored;
-  socket_.close(ignored);
+  socket_.reset();
   outbox_.Clear();
   protocol_->OnClosed(why);
 }

@@ -4,6 +4,7 @@
 #include <asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "buffer/outbox.h"
@@ -14,13 +15,16 @@
 namespace weir {
 
 struct ConnectionLimits {
-  std::size_t unwritten_soft = 1u << 20;   // above it nothing more is read
+  std::size_t unwritten_soft = 1u << 20;   // above it the peer is congested
   std::size_t unwritten_hard = 64u << 20;  // above it the connection is closed
+  // While `soft` is exceeded nothing more of the peer's input is acted on. Not for clients: if both
+  // sides waited for the other to read, neither would.
+  bool hold_input = true;
 };
 
 // Counted references; touched by its reactor's thread only, but references may be dropped anywhere.
 // Reads all that has arrived, lets the protocol act on it, and writes at the end of the turn.
-// Between turns an idle connection holds no buffer.
+// Between turns an idle connection holds no buffer. From Start to Close it keeps itself alive.
 class Connection final : public RefCounted, public TurnEnd {
  public:
   // Takes an open socket that belongs to `reactor`.
@@ -32,22 +36,30 @@ class Connection final : public RefCounted, public TurnEnd {
   Reactor& reactor() noexcept { return reactor_; }
   Protocol& protocol() noexcept { return *protocol_; }
   bool is_open() const noexcept { return open_; }
+  // False once the connection is closed or about to be: what the peer still says does not matter.
+  bool takes_input() const noexcept { return open_ && !closing_; }
 
   Outbox& outbox() noexcept { return outbox_; }
   // What the outbox holds leaves when the turn ends.
   void Flush();
+  // What the outbox holds leaves now, as far as the peer takes it. May close the connection.
+  void WriteNow() { Write(); }
   // Bytes that reached the kernel; still true after Close.
   std::uint64_t written() const noexcept { return open_ ? outbox_.consumed() : written_; }
   // True while the peer takes less than it is sent.
   bool is_congested() const noexcept { return outbox_.size() > limits_.unwritten_soft; }
+  // True if input must wait until the outbox has been written.
+  bool must_hold_input() const noexcept { return limits_.hold_input && is_congested(); }
 
   // Stops reading until as many Resume calls have come. Flow control of the protocol.
   void PauseReading() noexcept { ++pauses_; }
   void ResumeReading();
+  // True while the peer cannot be blamed for its silence.
+  bool is_reading_paused() const noexcept { return pauses_ > 0 || read_again_.is_set(); }
 
   // Closes at once; OnClosed runs before this returns. Idempotent.
   void Close(const Status& reason);
-  // Closes when the outbox has been written, or after two seconds.
+  // Closes when the outbox has been written, or after two seconds. The peer gets to read it all.
   void CloseWhenWritten(Status reason);
 
  private:
@@ -58,9 +70,12 @@ class Connection final : public RefCounted, public TurnEnd {
   void OnReadable();
   void WaitWritable();
   void Write();
+  void SayGoodbye();
 
   Reactor& reactor_;
-  asio::ip::tcp::socket socket_;
+  Ref<Connection> self_;
+  // None once closed: references may outlive the reactor.
+  std::optional<asio::ip::tcp::socket> socket_;
   std::unique_ptr<Protocol> protocol_;
   const ConnectionLimits limits_;
   Outbox outbox_;
@@ -71,7 +86,6 @@ class Connection final : public RefCounted, public TurnEnd {
   bool closing_ = false;  // as soon as everything is written
   bool waiting_readable_ = false;
   bool waiting_writable_ = false;
-  bool held_by_soft_limit_ = false;
   bool flush_due_ = false;
 
   struct Timer : detail::TimerNode {

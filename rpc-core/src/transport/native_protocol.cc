@@ -14,13 +14,21 @@ constexpr std::chrono::seconds kFrameWatch{1};
 
 }  // namespace
 
+NativeTimes NativeProtocol::Bounded(NativeTimes times) noexcept {
+  for (auto* time : {&times.handshake, &times.header, &times.idle, &times.keepalive,
+                     &times.keepalive_busy, &times.keepalive_timeout}) {
+    *time = std::clamp(*time, std::chrono::nanoseconds(0), kLongestTimeout);
+  }
+  return times;
+}
+
 int NativeProtocol::PrepareRead(wire::Scratch& scratch, iovec* vectors) {
   return reader_.PrepareRead(scratch, vectors);
 }
 
 void NativeProtocol::OnOpen(Connection& connection) {
   connection_ = &connection;
-  opened_ = last_read_ = reactor().now();
+  opened_ = last_read_ = last_call_ = reactor().now();
   timer_.protocol = this;
   timer_.fire = [](detail::TimerNode* node) noexcept {
     static_cast<Timer*>(node)->protocol->CheckTimes();
@@ -33,19 +41,41 @@ void NativeProtocol::OnOpen(Connection& connection) {
 Status NativeProtocol::OnBytes(std::size_t bytes) {
   last_read_ = reactor().now();
   pinged_ = false;
-  Status status = reader_.Consume(bytes, [this](wire::Frame& frame) { return OnFrame(frame); });
+  Status status = reader_.Consume(bytes, [this](wire::Frame& frame) { return Receive(frame); });
+  if (!is_open()) return {};
   if (!status.ok()) return Violation(status);
-  if (reader_.in_frame()) {
-    if (!frame_watched_) {
-      frame_watched_ = true;
-      frame_began_ = last_read_;
-      frame_began_at_ = reader_.bytes_read();
-      reactor().SetTimer(timer_, last_read_ + kFrameWatch);
-    }
-  } else {
-    frame_watched_ = false;
-  }
+  WatchFrame();
   return {};
+}
+
+Status NativeProtocol::Receive(wire::Frame& frame) {
+  if (!connection_->takes_input()) return {};
+  Status status = OnFrame(frame);
+  if (status.ok() && connection_->must_hold_input()) HoldInput();
+  return status;
+}
+
+void NativeProtocol::HoldInput() {
+  connection_->WriteNow();
+  if (!connection_->takes_input() || !connection_->must_hold_input()) return;
+  reader_.Stop();
+  if (!std::exchange(held_, true)) connection_->PauseReading();
+}
+
+void NativeProtocol::ReleaseInput() {
+  resuming_ = true;
+  Status status = reader_.Resume([this](wire::Frame& frame) { return Receive(frame); });
+  resuming_ = false;
+  if (!is_open()) return;
+  if (!status.ok()) return connection_->CloseWhenWritten(Violation(status));
+  if (reader_.stopped()) return;
+  held_ = false;
+  WatchFrame();
+  connection_->ResumeReading();
+}
+
+void NativeProtocol::OnDrained() {
+  if (held_ && !resuming_) ReleaseInput();
 }
 
 Status NativeProtocol::Violation(const Status& status) {
@@ -72,6 +102,7 @@ Status NativeProtocol::OnFrame(wire::Frame& frame) {
   if ((header.flags & wire::kMustUnderstandFlags) != 0 && !is_call) {
     return Unimplemented("a frame has flags that must be understood and are not");
   }
+  if (is_call) last_call_ = last_read_;
   switch (type) {
     case FrameType::kRequest:
       return OnRequest(frame);
@@ -129,15 +160,46 @@ void NativeProtocol::Notice(FrameType type, std::uint64_t id, const Status& stat
   connection_->Flush();
 }
 
+std::chrono::nanoseconds NativeProtocol::FrameWatch() const noexcept {
+  return std::min<std::chrono::nanoseconds>(kFrameWatch, times_.header);
+}
+
+void NativeProtocol::WatchFrame() {
+  if (!reader_.in_frame()) {
+    frame_watched_ = false;
+    return;
+  }
+  if (frame_watched_ && watched_frame_ == reader_.frames()) return;
+  frame_watched_ = true;
+  watched_frame_ = reader_.frames();
+  frame_began_ = last_read_;
+  frame_began_at_ = reader_.bytes_read();
+  const TimePoint look = last_read_ + FrameWatch();
+  if (!timer_.is_set() || look < timer_.expiry) reactor().SetTimer(timer_, look);
+}
+
 bool NativeProtocol::CheckFrameProgress(TimePoint now, TimePoint* next) {
   if (!frame_watched_) return true;
-  *next = std::min(*next, now + kFrameWatch);
+  *next = std::min(*next, now + FrameWatch());
+  if (connection_->is_reading_paused()) {  // it is this side that does not read
+    frame_began_ = now;
+    frame_began_at_ = reader_.bytes_read();
+    return true;
+  }
   const auto elapsed = now - frame_began_;
-  if (elapsed <= times_.header) return true;
+  if (elapsed < times_.header) return true;
   if (reader_.in_header()) return false;
   const double seconds = std::chrono::duration<double>(elapsed).count();
   const auto bytes = static_cast<double>(reader_.bytes_read() - frame_began_at_);
   return bytes >= seconds * times_.min_body_bytes_per_s;
+}
+
+std::chrono::nanoseconds NativeProtocol::PingAfter(bool busy) const noexcept {
+  // No more often than the peer puts up with, and a little less often for the clocks' sake.
+  constexpr std::uint64_t kMostMicroseconds = 3'600'000'000;
+  const std::chrono::microseconds least(std::min(peer_.min_ping_interval_us, kMostMicroseconds));
+  return std::max(busy ? times_.keepalive_busy : times_.keepalive,
+                  std::chrono::nanoseconds(least + least / 10));
 }
 
 void NativeProtocol::CheckTimes() {
@@ -155,10 +217,10 @@ void NativeProtocol::CheckTimes() {
     return connection().Close(DeadlineExceeded("the peer sends an unfinished frame too slowly"));
   }
   const bool busy = HasCalls();
-  if (!busy) {
-    if (now >= last_read_ + times_.idle) return OnIdle();
-    next = std::min(next, last_read_ + times_.idle);
-  }
+  // PING and PONG do not count: a connection that only keeps itself alive is idle.
+  if (busy) last_call_ = now;
+  if (now >= last_call_ + times_.idle) return OnIdle();
+  next = std::min(next, last_call_ + times_.idle);
   if (times_.keepalive.count() > 0 && ready_) {
     if (pinged_) {
       if (now >= ping_sent_ + times_.keepalive_timeout) {
@@ -166,7 +228,7 @@ void NativeProtocol::CheckTimes() {
       }
       next = std::min(next, ping_sent_ + times_.keepalive_timeout);
     } else {
-      const TimePoint due = last_read_ + (busy ? times_.keepalive_busy : times_.keepalive);
+      const TimePoint due = last_read_ + PingAfter(busy);
       if (now >= due) {
         pinged_ = true;
         ping_sent_ = now;
@@ -176,7 +238,7 @@ void NativeProtocol::CheckTimes() {
         next = std::min(next, due);
       }
       // Calls may start before the long silence has passed.
-      if (!busy) next = std::min(next, now + times_.keepalive_busy);
+      if (!busy) next = std::min(next, now + PingAfter(true));
     }
   }
   if (next != TimePoint::max()) reactor().SetTimer(timer_, next);

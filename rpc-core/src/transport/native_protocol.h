@@ -29,14 +29,14 @@ class NativeProtocol : public Protocol {
   int PrepareRead(wire::Scratch& scratch, iovec* vectors) final;
   Status OnBytes(std::size_t bytes) final;
   void OnOpen(Connection& connection) final;
-  void OnDrained() override {}
+  void OnDrained() override;
   void OnClosed(const Status& reason) final;
 
  protected:
   using TimePoint = Reactor::Clock::time_point;
 
   NativeProtocol(wire::ReadLimits limits, const NativeTimes& times, wire::SettingsMeta settings)
-      : times_(times), settings_(settings), reader_(limits) {}
+      : times_(Bounded(times)), settings_(settings), reader_(limits) {}
 
   // The peer's SETTINGS have arrived; frames may flow.
   virtual void OnReady() = 0;
@@ -64,11 +64,21 @@ class NativeProtocol : public Protocol {
   bool violated() const noexcept { return violated_; }
 
  private:
+  // Acts on a frame, unless an earlier one had the connection closed.
+  Status Receive(wire::Frame& frame);
   Status OnFrame(wire::Frame& frame);
+  // Keeps what has been read until the peer has taken its replies.
+  void HoldInput();
+  void ReleaseInput();
   Status Violation(const Status& status);
+  static NativeTimes Bounded(NativeTimes times) noexcept;
   // Looks at all timeouts and sets the timer for the next of them.
   void CheckTimes();
+  // Begins to watch the unfinished frame, if there is one.
+  void WatchFrame();
   bool CheckFrameProgress(TimePoint now, TimePoint* next);
+  std::chrono::nanoseconds FrameWatch() const noexcept;
+  std::chrono::nanoseconds PingAfter(bool busy) const noexcept;
 
   const NativeTimes times_;
   const wire::SettingsMeta settings_;
@@ -78,12 +88,16 @@ class NativeProtocol : public Protocol {
   bool ready_ = false;
   bool violated_ = false;
   bool pinged_ = false;
+  bool held_ = false;
+  bool resuming_ = false;
   bool frame_watched_ = false;
   TimePoint opened_{};
   TimePoint last_read_{};
+  TimePoint last_call_{};
   TimePoint ping_sent_{};
   TimePoint frame_began_{};
   std::uint64_t frame_began_at_ = 0;  // bytes read by then
+  std::uint64_t watched_frame_ = 0;
 
   struct Timer : detail::TimerNode {
     NativeProtocol* protocol = nullptr;

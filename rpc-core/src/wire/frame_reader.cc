@@ -74,8 +74,32 @@ Status FrameReader::ConsumeBytes(std::size_t bytes, SinkRef sink) {
   return Feed(scratch_->data(), bytes - own, sink);
 }
 
+void FrameReader::Keep(const char* at, std::size_t bytes) {
+  if (!kept_) {
+    kept_ = Block::Allocate(bytes);
+    std::memcpy(kept_->data(), at, bytes);
+    at = kept_->data();
+  }
+  kept_bytes_ = {at, bytes};
+}
+
+Status FrameReader::ResumeKept(SinkRef sink) {
+  stopped_ = false;
+  if (!kept_) return {};
+  const Ref<Block> block = kept_;
+  scratch_ = block.get();  // attachments may share it
+  const std::string_view bytes = std::exchange(kept_bytes_, {});
+  const Status status = Feed(bytes.data(), bytes.size(), sink);
+  if (kept_bytes_.empty()) kept_ = {};
+  return status;
+}
+
 Status FrameReader::Feed(const char* at, std::size_t bytes, SinkRef sink) {
   while (bytes > 0) {
+    if (stopped_) {
+      Keep(at, bytes);
+      return {};
+    }
     if (attachment_missing_ > 0) {
       const std::size_t taken = TakeAttachment(at, bytes);
       at += taken;
@@ -173,6 +197,7 @@ Status FrameReader::Deliver(const char* head, SinkRef sink) {
   frame.body = {head + kHeaderBytes + header_.meta_bytes, header_.body_bytes};
   frame.attachment = std::move(attachment_);
   const Ref<Block> keep = std::move(head_);
+  ++frames_;
   Reset();
   return sink(frame);
 }

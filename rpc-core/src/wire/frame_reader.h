@@ -56,6 +56,18 @@ class FrameReader {
     return ConsumeBytes(bytes, SinkRef(sink));
   }
 
+  // Within the sink: the frames behind this one are kept and not delivered until Resume, before
+  // which nothing more may be read.
+  void Stop() noexcept { stopped_ = true; }
+  bool stopped() const noexcept { return stopped_; }
+  // Delivers what was kept; the sink may stop it again.
+  template <class F>
+  Status Resume(F&& sink) {
+    return ResumeKept(SinkRef(sink));
+  }
+
+  // Frames delivered so far.
+  std::uint64_t frames() const noexcept { return frames_; }
   bool in_frame() const noexcept { return have_ > 0 || attachment_missing_ > 0; }
   bool in_header() const noexcept { return have_ > 0 && !header_known_; }
   std::uint64_t bytes_read() const noexcept { return bytes_read_; }
@@ -77,6 +89,8 @@ class FrameReader {
   };
 
   Status ConsumeBytes(std::size_t bytes, SinkRef sink);
+  Status ResumeKept(SinkRef sink);
+  void Keep(const char* at, std::size_t bytes);
   // Parses bytes of the scratch.
   Status Feed(const char* at, std::size_t bytes, SinkRef sink);
   Status ReadHeader(const char* at);
@@ -91,6 +105,7 @@ class FrameReader {
 
   ReadLimits limits_;
   std::uint64_t bytes_read_ = 0;
+  std::uint64_t frames_ = 0;
 
   FrameHeader header_;
   bool header_known_ = false;
@@ -100,6 +115,11 @@ class FrameReader {
   std::size_t attachment_missing_ = 0;
   Ref<Block> piece_;  // of the attachment, being filled
   std::size_t piece_have_ = 0;
+
+  // What came behind the frame that stopped the reader.
+  bool stopped_ = false;
+  Ref<Block> kept_;
+  std::string_view kept_bytes_;
 
   // What PrepareRead gave.
   Block* scratch_ = nullptr;
