@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "buffer/io_budget.h"
 #include "runtime/runtime_core.h"
 #include "weir/detail/client_call.h"
 
@@ -74,6 +75,10 @@ Runtime::~Runtime() {
   if (core_->Current() != nullptr) {
     std::thread([core = std::move(core_)]() mutable { core.reset(); }).detach();
   }
+}
+
+void SetIoBudget(std::size_t bytes) noexcept {
+  IoBudget::set_limit(bytes);
 }
 
 std::uint32_t Runtime::reactors() const noexcept {

@@ -13,7 +13,8 @@ AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const Ser
       connection_(Ref<Connection>::Share(&connection)),
       method_(method),
       id_(id),
-      checksum_(checksum) {
+      checksum_(checksum),
+      limits_(server.reply_limits()) {
   server_.state().running_calls.fetch_add(1, std::memory_order_relaxed);
   send_node_.call = this;
   send_node_.run = [](detail::Task* task) noexcept {
@@ -36,7 +37,7 @@ void AsyncCall::Prepare(wire::Frame& frame, const wire::RequestMeta& meta, Metad
   MutableAttachment() = std::move(frame.attachment);
   if (meta.attempt > 0) SetAttempt(meta.attempt);
   if (meta.timeout_us > 0) {
-    const auto deadline = connection_->reactor().now() + std::chrono::microseconds(meta.timeout_us);
+    const auto deadline = connection_->reactor().now() + meta.Timeout();
     SetDeadline(deadline);
     connection_->reactor().SetTimer(deadline_timer_, deadline);
   }
@@ -86,8 +87,7 @@ void AsyncCall::OnDeadline() {
 void AsyncCall::Complete(const google::protobuf::MessageLite& reply) noexcept {
   if (!ClaimAnswer()) return;
   const Status status =
-      wire::WriteReply(frame_, id_, reply, std::move(ReplyAttachment()), checksum_,
-                       server_.state().options.limits.max_message_bytes);
+      wire::WriteReply(frame_, id_, reply, std::move(ReplyAttachment()), checksum_, limits_);
   if (!status.ok()) {
     failed_ = true;
     wire::WriteFailure(frame_, id_, status, false);

@@ -61,6 +61,7 @@ class AsyncCall final : public detail::ServerCall {
   const ServedMethod& method_;
   const std::uint64_t id_;
   const bool checksum_;
+  const wire::ReplyLimits limits_;
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> answered_{false};
   bool failed_ = false;

@@ -12,6 +12,13 @@ namespace weir {
 
 using asio::ip::tcp;
 
+namespace {
+
+// While descriptors are short, this many peers are sent away every 20 ms.
+constexpr int kRefusedAtOnce = 64;
+
+}  // namespace
+
 Listener::Listener(Reactor& reactor, Choose choose, Accepted accepted)
     : reactor_(reactor),
       choose_(std::move(choose)),
@@ -74,8 +81,11 @@ void Listener::OnError(const asio::error_code& error) {
     LogWarning("no descriptor is left for a connection to " + bound_.ToString() +
                "; raise RLIMIT_NOFILE or lower max_connections");
     if (spare_ >= 0) ::close(spare_);
-    const int refused = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
-    if (refused >= 0) ::close(refused);
+    for (int i = 0; i < kRefusedAtOnce; ++i) {
+      const int refused = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+      if (refused < 0) break;
+      ::close(refused);
+    }
     spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     // Others may free a descriptor meanwhile; without the pause this would spin.
     pause_.expires_after(std::chrono::milliseconds(20));

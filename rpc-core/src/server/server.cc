@@ -205,6 +205,8 @@ void ServerCore::OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket) {
   asio::error_code error;
   const auto remote = socket.remote_endpoint(error);
   if (error) return;
+  // Counted before its reactor hears of it, so that a burst cannot pass the limit.
+  state_->open_connections.fetch_add(1, std::memory_order_relaxed);
   std::string peer = Address{remote.address().to_string(), remote.port()}.ToString();
   ServerShard& shard = *state_->shards[reactor.index()];
   const ServerLimits& limits = state_->options.limits;

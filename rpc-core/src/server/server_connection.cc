@@ -1,5 +1,6 @@
 #include "server/server_connection.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -99,7 +100,6 @@ ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, ServerSha
       shard_(shard),
       facts_{std::move(peer), shard.reactor->io().get_executor()} {
   shard_.connections.insert(this);
-  state_->open_connections.fetch_add(1, std::memory_order_relaxed);
 }
 
 ServerConnection::~ServerConnection() = default;
@@ -115,17 +115,17 @@ Status ServerConnection::OnRequest(wire::Frame& frame) {
 
   wire::RequestMeta meta;
   Metadata metadata;
-  switch (meta.Decode(frame.meta, &metadata)) {
-    case wire::RequestMeta::Error::kNone:
-      break;
-    case wire::RequestMeta::Error::kMalformed:
-      return FailedPrecondition("malformed request meta");
-    case wire::RequestMeta::Error::kTooMuchMetadata:
-      Refuse(id, ResourceExhausted("the call's metadata is above 16 KiB"), true);
-      return {};
+  const auto error = meta.Decode(frame.meta, &metadata);
+  if (error == wire::RequestMeta::Error::kMalformed) {
+    return FailedPrecondition("malformed request meta");
   }
+  // Also of a call that is refused: the client takes its number for agreed.
   Status status;
   const ServedMethod* method = FindMethod(meta, &status);
+  if (error == wire::RequestMeta::Error::kTooMuchMetadata) {
+    Refuse(id, ResourceExhausted("the call's metadata is above 16 KiB"), true);
+    return {};
+  }
   if (method == nullptr) {
     if (status.code() == StatusCode::kFailedPrecondition) return status;
     Refuse(id, status, true);
@@ -196,7 +196,7 @@ void ServerConnection::RunPlain(const ServedMethod& method, wire::Frame& frame,
   PlainCall call(*this, method, frame.header.id, frame.body, meta.checksum.has_value());
   std::optional<Reactor::Clock::time_point> deadline;
   if (meta.timeout_us > 0) {
-    deadline = reactor().now() + std::chrono::microseconds(meta.timeout_us);
+    deadline = reactor().now() + meta.Timeout();
   }
   call.Prepare(std::move(metadata), std::move(frame.attachment), meta.attempt, deadline);
   method.bound->run(*method.service, call);
@@ -233,11 +233,20 @@ void ServerConnection::WatchHandler(std::string_view method) {
              " ms; mark it (weir.blocking) or make it a coroutine");
 }
 
+wire::ReplyLimits ServerConnection::reply_limits() const noexcept {
+  const auto lower = [](std::uint32_t own, std::uint32_t theirs) {
+    return theirs == 0 ? own : std::min(own, theirs);
+  };
+  const ServerLimits& limits = state_->options.limits;
+  return {lower(limits.max_message_bytes, peer().max_message_bytes),
+          lower(limits.max_attachment_bytes, peer().max_attachment_bytes)};
+}
+
 void ServerConnection::Reply(std::uint64_t id, const google::protobuf::MessageLite& message,
                              Buffer attachment, bool checksum) {
   if (!is_open()) return;
-  const Status status = wire::WriteReply(outbox(), id, message, std::move(attachment), checksum,
-                                         state_->options.limits.max_message_bytes);
+  const Status status =
+      wire::WriteReply(outbox(), id, message, std::move(attachment), checksum, reply_limits());
   if (!status.ok()) return Refuse(id, status, false);
   connection().Flush();
 }

@@ -28,6 +28,8 @@ class ServerConnection final : public NativeProtocol {
   ServerState& state() noexcept { return *state_; }
   ServerShard& shard() noexcept { return shard_; }
   const detail::ConnectionFacts& facts() const noexcept { return facts_; }
+  // What this server and the peer's SETTINGS allow.
+  wire::ReplyLimits reply_limits() const noexcept;
   // Writes a reply; `checksum` as the request had one.
   void Reply(std::uint64_t id, const google::protobuf::MessageLite& message, Buffer attachment,
              bool checksum);

@@ -50,12 +50,15 @@ void WriteRequest(Outbox& outbox, const RequestFrame& frame) {
 }
 
 Status WriteReply(Outbox& outbox, std::uint64_t id, const google::protobuf::MessageLite& reply,
-                  Buffer attachment, bool with_checksum, std::uint32_t max_message_bytes) {
+                  Buffer attachment, bool with_checksum, ReplyLimits limits) {
+  const auto refuse = [](std::string_view what, std::size_t bytes, std::uint32_t limit) {
+    return ResourceExhausted("the " + std::string(what) + " of " + std::to_string(bytes) +
+                             " bytes is above the limit of " + std::to_string(limit));
+  };
   const std::size_t body_bytes = reply.ByteSizeLong();
-  if (body_bytes > max_message_bytes) {
-    return ResourceExhausted("the reply of " + std::to_string(body_bytes) +
-                             " bytes is above the message limit of " +
-                             std::to_string(max_message_bytes));
+  if (body_bytes > limits.message_bytes) return refuse("reply", body_bytes, limits.message_bytes);
+  if (attachment.size() > limits.attachment_bytes) {
+    return refuse("reply's attachment", attachment.size(), limits.attachment_bytes);
   }
   FrameHeader header = Header(FrameType::kResponse, id);
   header.body_bytes = static_cast<std::uint32_t>(body_bytes);

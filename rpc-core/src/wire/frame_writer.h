@@ -28,10 +28,15 @@ struct RequestFrame {
 };
 void WriteRequest(Outbox& outbox, const RequestFrame& frame);
 
-// A reply with a message. RESOURCE_EXHAUSTED, and nothing written, if the message is larger than
-// `max_message_bytes`.
+// The largest reply that both sides put up with.
+struct ReplyLimits {
+  std::uint32_t message_bytes = 0;
+  std::uint32_t attachment_bytes = 0;
+};
+
+// A reply with a message. RESOURCE_EXHAUSTED, and nothing written, if it is above the limits.
 Status WriteReply(Outbox& outbox, std::uint64_t id, const google::protobuf::MessageLite& reply,
-                  Buffer attachment, bool with_checksum, std::uint32_t max_message_bytes);
+                  Buffer attachment, bool with_checksum, ReplyLimits limits);
 void WriteFailure(Outbox& outbox, std::uint64_t id, const Status& status, bool not_started);
 
 void WriteSettings(Outbox& outbox, const SettingsMeta& settings);

@@ -1,6 +1,8 @@
 // The meta of frames: the messages of meta.proto, read and written by hand without allocation.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +23,11 @@ struct RequestMeta {
   std::uint32_t attempt = 0;
   std::optional<std::uint64_t> checksum;
 
+  // At most a year, whatever the peer says: sums with a clock must not overflow.
+  std::chrono::microseconds Timeout() const noexcept {
+    constexpr std::uint64_t kMost = std::uint64_t{365} * 24 * 3600 * 1'000'000;
+    return std::chrono::microseconds(std::min(timeout_us, kMost));
+  }
   // Upper bound of what Encode writes.
   std::size_t MaxBytes(const Metadata* metadata) const noexcept;
   // Returns the bytes written.
