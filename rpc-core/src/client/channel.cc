@@ -76,8 +76,22 @@ void ChannelCore::Close() {
 
 }  // namespace detail
 
+namespace {
+
+// The last reference may go in a completion handler, below which the core's own functions are on
+// the stack: then the core is destroyed when they have returned.
+void DestroyCore(detail::ChannelCore* core) {
+  if (core->runtime().Current() == nullptr) {
+    delete core;
+  } else {
+    core->runtime().Current()->PostFunction([core] { delete core; });
+  }
+}
+
+}  // namespace
+
 Channel::Channel(std::string_view registry_url, ChannelOptions options)
-    : core_(std::make_shared<detail::ChannelCore>(registry_url, std::move(options))) {}
+    : core_(new detail::ChannelCore(registry_url, std::move(options)), DestroyCore) {}
 
 Channel::~Channel() {
   if (core_) core_->Close();

@@ -7,6 +7,7 @@
 #include "client/channel_core.h"
 #include "client/route.h"
 #include "runtime/reactor.h"
+#include "runtime/timer_wheel.h"
 #include "weir/load_balance.h"
 #include "wire/frame_writer.h"
 
@@ -45,7 +46,9 @@ PreparedRequest::PreparedRequest(const Route& route, const MethodInfo& method_in
     : method(&method_info), options(std::move(call_options)) {
   ChannelCore& channel = route.channel();
   const ChannelOptions& limits = channel.options();
-  deadline = CallOptions::Clock::now() + options.timeout().value_or(limits.timeout);
+  const auto timeout = options.timeout().value_or(limits.timeout);
+  deadline =
+      CallOptions::Clock::now() + std::clamp(timeout, std::chrono::nanoseconds(0), kLongestTimeout);
   if (options.deadline_limit()) deadline = std::min(deadline, *options.deadline_limit());
   if (!channel.status().ok()) {
     status = channel.status();

@@ -55,7 +55,8 @@ ClientConnection::ClientConnection(ClientShard& shard, ProviderLink& link)
     : NativeProtocol(ReadLimitsOf(shard.options()), TimesOf(shard.options()),
                      SettingsOf(shard.options())),
       shard_(shard),
-      link_(&link) {
+      link_(&link),
+      provider_(link.address()) {
   shard_.AddConnection(*this);
 }
 
@@ -93,6 +94,7 @@ void ClientConnection::Send(Call& call) {
   call.id = MakeId(sequence_++, slot);
   call.state = detail::CallState::kInFlight;
   call.connection = this;
+  call.link = nullptr;  // may end before this connection does
   call.sent_offset = outbox().appended();
   slots_[slot] = {call.id, &call};
   ++in_flight_;
@@ -177,6 +179,11 @@ void ClientConnection::Deliver(Call& call, wire::Frame& frame, const wire::Respo
   if (meta.code != 0) {
     const auto code = meta.code <= 16 ? static_cast<StatusCode>(meta.code) : StatusCode::kUnknown;
     Status status(code, std::string(meta.message), std::string(meta.details));
+    if (code == StatusCode::kUnimplemented) {
+      // The provider may not have kept the number: the next call says the name again, so that its
+      // failure names the method.
+      named_[shard.MethodNumber(*call.request.method)] = false;
+    }
     if (meta.not_started) return shard.OnAttemptFailed(call, std::move(status), false);
     return shard.OnAnswer(call, std::move(status));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "transport/native_protocol.h"
@@ -26,6 +27,8 @@ class ClientConnection final : public NativeProtocol {
   void Abandon(detail::ClientCall& call);
   // The largest message and attachment the provider takes.
   Status CheckSize(const detail::PreparedRequest& request) const;
+  // Whose connection it is; outlives the link.
+  const std::string& provider() const noexcept { return provider_; }
   bool HasCalls() const noexcept override { return in_flight_ > 0; }
   void CloseNow(const Status& reason) { connection().Close(reason); }
   // The link does not want to hear of this connection any more.
@@ -54,6 +57,7 @@ class ClientConnection final : public NativeProtocol {
 
   ClientShard& shard_;
   ProviderLink* link_;
+  const std::string provider_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<bool> named_;  // methods, by number, that this connection knows

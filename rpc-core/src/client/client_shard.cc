@@ -78,7 +78,6 @@ void ClientShard::Close(const Status& reason) {
   for (ClientConnection* connection : open) {
     if (connections_.count(connection) > 0) connection->CloseNow(reason);
   }
-  links_.clear();
 }
 
 }  // namespace weir

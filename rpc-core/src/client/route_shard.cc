@@ -14,6 +14,12 @@ namespace {
 constexpr double kMostRetryTokens = 1024;
 constexpr double kTokensPerSuccess = 0.1;
 
+// The address of the provider that has the call, or null.
+const std::string* ProviderOf(const ClientCall& call) noexcept {
+  if (call.connection != nullptr) return &call.connection->provider();
+  return call.link != nullptr ? &call.link->address() : nullptr;
+}
+
 }  // namespace
 
 RouteShard::RouteShard(Route& route, ClientShard& client)
@@ -195,13 +201,14 @@ void RouteShard::EndAttempt(ClientCall& call, bool transport_failure) noexcept {
   call.connection = nullptr;
   Endpoint* endpoint = std::exchange(call.endpoint, nullptr);
   if (endpoint == nullptr) return;
-  endpoint->active.fetch_sub(1, std::memory_order_relaxed);
   endpoint->calls.fetch_add(1, std::memory_order_relaxed);
   if (transport_failure) {
     endpoint->failures.fetch_add(1, std::memory_order_relaxed);
   } else if (endpoint->failures.load(std::memory_order_relaxed) != 0) {
     endpoint->failures.store(0, std::memory_order_relaxed);
   }
+  // Last: without active calls an endpoint that is no longer listed may vanish.
+  endpoint->active.fetch_sub(1, std::memory_order_release);
 }
 
 void RouteShard::OnAnswer(ClientCall& call, Status status) {
@@ -219,7 +226,9 @@ bool RouteShard::MayRetry(const ClientCall& call, bool may_have_started) noexcep
 }
 
 void RouteShard::OnAttemptFailed(ClientCall& call, Status why, bool may_have_started) {
-  if (call.link != nullptr) call.tried.push_back(call.link->address());
+  if (const std::string* provider = ProviderOf(call); provider != nullptr) {
+    call.tried.push_back(*provider);
+  }
   EndAttempt(call, true);
   if (!closed_.ok()) return Complete(call, closed_);
   if (!MayRetry(call, may_have_started)) {
@@ -234,12 +243,13 @@ void RouteShard::OnAttemptFailed(ClientCall& call, Status why, bool may_have_sta
 
 void RouteShard::OnDeadline(ClientCall& call) {
   std::string why = "the deadline of " + std::string(call.request.method->full_name) + " passed";
+  const std::string* provider = ProviderOf(call);
   switch (call.state) {
     case CallState::kInFlight:
-      why += " while " + call.link->address() + " worked on it";
+      why += " while " + *provider + " worked on it";
       break;
     case CallState::kQueued:
-      why += " while it waited for " + call.link->address();
+      why += " while it waited for " + *provider;
       break;
     case CallState::kWaiting:
       why += " while it waited for a provider";

@@ -202,7 +202,6 @@ class CompletingCall final : public ClientCall {
 
   void Finished(Status status) override {
     if (!status.ok()) completion_.result = std::move(status);
-    const std::shared_ptr<Route> route = std::move(route_);
     Completion completion(std::move(completion_));
     Release();
     if constexpr (!kHasExecutor) {
@@ -218,6 +217,7 @@ class CompletingCall final : public ClientCall {
 
   void Destroy() noexcept override { delete this; }
 
+  // Until the call is destroyed: a cancellation that comes late still finds its reactor.
   std::shared_ptr<Route> route_;
   Completion completion_;
 };
