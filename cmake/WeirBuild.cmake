@@ -10,9 +10,12 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
   find_program(WEIR_CCACHE ccache)
   if(WEIR_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    # A precompiled header carries time stamps; these are what ccache must overlook to cache its users.
+    # Another checkout of the same files finds what this one compiled. A precompiled header carries
+    # time stamps; these are what ccache must overlook to cache its users.
     set(CMAKE_CXX_COMPILER_LAUNCHER
-        "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;${WEIR_CCACHE}")
+        "${CMAKE_COMMAND};-E;env;CCACHE_BASEDIR=${CMAKE_SOURCE_DIR};CCACHE_NOHASHDIR=1"
+        "CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime"
+        "${WEIR_CCACHE}")
   endif()
   find_program(WEIR_MOLD mold)
   if(WEIR_MOLD)
