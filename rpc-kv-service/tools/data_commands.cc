@@ -1,4 +1,5 @@
 // put, get, delete, scan, owner, stats.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -6,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "input.h"
 #include "session.h"
 #include "text.h"
 #include "weir/kv/refusal.h"
@@ -42,7 +44,9 @@ void AddPut(CLI::App& app, const std::shared_ptr<Session>& session, int* exit_co
   AddDurability(command, args->durability);
   command->callback([=] {
     if (args->value == "-") {
-      args->value.assign(std::istreambuf_iterator<char>(std::cin), {});
+      auto value = ReadWhole("-");
+      if (!value.ok()) return void(*exit_code = session->Fail(value.status()));
+      args->value = *std::move(value);
     }
     *exit_code = session->With([&](Client& client) {
       const Status status = client.Put(args->key, args->value, args->durability);

@@ -1,10 +1,10 @@
 #include "input.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -127,14 +127,35 @@ Status ParseDpkg(std::string_view text, Collector& records) {
 
 }  // namespace
 
-Result<Input> Input::Read(const std::string& file, InputFormat format) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string text;
-  if (stream) text.assign(std::istreambuf_iterator<char>(stream), {});
-  if (!stream || stream.bad() || (text.empty() && errno == EISDIR)) {
+Result<std::string> ReadWhole(const std::string& file) {
+  const auto failed = [&file] {
     return InvalidArgument("cannot read " + file + ": " + std::generic_category().message(errno));
+  };
+  const int descriptor =
+      file == "-" ? ::dup(STDIN_FILENO) : ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return failed();
+  std::string text;
+  for (;;) {
+    constexpr std::size_t kPortion = 1 << 18;
+    const std::size_t size = text.size();
+    text.resize(size + kPortion);
+    const ssize_t got = ::read(descriptor, text.data() + size, kPortion);
+    text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      const int error = errno;
+      ::close(descriptor);
+      errno = error;
+      if (got < 0) return failed();
+      return text;
+    }
   }
-  return Parse(std::move(text), format, file);
+}
+
+Result<Input> Input::Read(const std::string& file, InputFormat format) {
+  auto text = ReadWhole(file);
+  if (!text.ok()) return std::move(text).status();
+  return Parse(*std::move(text), format, file);
 }
 
 Result<Input> Input::Parse(std::string text, InputFormat format, const std::string& name) {

@@ -20,11 +20,14 @@ struct Record {
   std::string_view value;  // into the file's text
 };
 
+// All of a file, "-" meaning standard input. INVALID_ARGUMENT names the file and why it cannot be
+// read.
+Result<std::string> ReadWhole(const std::string& file);
+
 // A file with its records, in its order; no key is there twice. Movable: records stay valid.
 class Input {
  public:
-  // NOT_FOUND, PERMISSION_DENIED and so on become INVALID_ARGUMENT naming the file; what it holds
-  // wrongly is INVALID_ARGUMENT naming file and line.
+  // INVALID_ARGUMENT names the file, and the line if it is what the file holds that is wrong.
   static Result<Input> Read(const std::string& file, InputFormat format);
   // The same of text at hand; `name` stands for it in messages.
   static Result<Input> Parse(std::string text, InputFormat format, const std::string& name);
