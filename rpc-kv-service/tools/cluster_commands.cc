@@ -198,7 +198,11 @@ void AddClusterCommands(CLI::App& app, const std::shared_ptr<Session>& session, 
   const auto args = std::make_shared<Args>();
   CLI::App* cluster =
       app.add_subcommand("cluster", "Make, change and show the member list: who owns which keys");
-  cluster->require_subcommand(1);
+  cluster->callback([=] {
+    if (!cluster->get_subcommands().empty()) return;
+    Complain(session->app, "cluster: no command; see weir-kv cluster --help");
+    *exit_code = kExitUsage;
+  });
   cluster->fallthrough();
   const auto run = [=](const Work& work) {
     return [=] { *exit_code = WithOperator(*session, work); };

@@ -23,7 +23,6 @@ int Main(int argc, char** argv) {
   CLI::App app("Reads, writes and tends weir's key-value store.", "weir-kv");
   app.footer(kFooter);
   app.set_version_flag("--version", "weir-kv " WEIR_VERSION);
-  app.require_subcommand(1);
   app.fallthrough();
   const auto session = std::make_shared<Session>(app);
   app.add_option("--registry", session->registry, "Where the providers are registered")
@@ -41,6 +40,11 @@ int Main(int argc, char** argv) {
   AddLoadCommands(app, session, &exit_code);
   AddClusterCommands(app, session, &exit_code);
   if (const auto code = Parse(app, argc, argv)) return *code;
+  // Asked here and not by CLI11, which would overlook the name of a command that does not exist.
+  if (app.get_subcommands().empty()) {
+    Complain(app, "no command; see weir-kv --help");
+    return kExitUsage;
+  }
   return exit_code;
 }
 
