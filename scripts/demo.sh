@@ -119,8 +119,8 @@ start_provider() {  # name weight listen
   "$bin/weir-kv-server" --data "$work/$1" --listen "$3" --registry "$registry" --cluster demo \
     --weight "$2" --sync always >"$log" 2>&1 &
   pids[$1]=$!
-  wait_for_line "$log" "serving on " "provider $1"
-  address=$(sed -nE 's/.*weir-kv-server: serving on ([^,]+),.*/\1/p' "$log" | head -n 1)
+  wait_for_line "$log" '^weir-kv-server: serving on ' "provider $1"
+  address=$(sed -nE 's/^weir-kv-server: serving on ([^,]+),.*/\1/p' "$log" | head -n 1)
   echo "  provider $1: $address, weight $2"
 }
 
@@ -154,10 +154,8 @@ step "How each strategy spreads 10,000 calls over weights 1, 2, 3"
 
 step "Killing ${addresses[p2]} with kill -9 under load, and starting it again"
 "$bin/store-tour" failover --registry "$registry" --cluster demo --dead "${addresses[p2]}" \
-  >"$work/tour.log" 2>&1 &
+  > >(tee "$work/tour.log") 2>&1 &
 pids[tour]=$!
-tail -n +1 -f --pid="${pids[tour]}" "$work/tour.log" 2>/dev/null &
-pids[tail]=$!
 wait_for_line "$work/tour.log" '^watching' "store-tour"
 sleep 1.2
 kill -9 "${pids[p2]}"
@@ -171,8 +169,6 @@ kill -INT "${pids[tour]}"
 tour=0
 wait "${pids[tour]}" || tour=$?
 unset 'pids[tour]'
-wait "${pids[tail]}" 2>/dev/null || true
-unset 'pids[tail]'
 ((tour == 0)) || fail "consumers saw what they must not see"
 
 step "Reading all of it back again: every key is there, byte for byte"
