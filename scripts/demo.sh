@@ -5,12 +5,13 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: scripts/demo.sh [--zookeeper] [--input FILE] [--no-bootstrap]
+Usage: scripts/demo.sh [--zookeeper] [--input FILE] [--no-bootstrap | --programs DIR]
 Builds weir and runs its store on three providers: loads the machine's package database, reads it
 back and compares, shows how each strategy spreads calls, kills a provider under load and restarts it.
   --zookeeper     register in a private ZooKeeper instead of a directory
   --input FILE    load this dpkg status file instead of /var/lib/dpkg/status
   --no-bootstrap  install nothing
+  --programs DIR  install and build nothing; run the programs in DIR (build/asan/bin, say)
   --help          print this
 USAGE
 }
@@ -22,14 +23,15 @@ fail() {
 
 zookeeper=false
 bootstrap=true
+programs=
 input=/var/lib/dpkg/status
 while (($# > 0)); do
   case $1 in
     --zookeeper) zookeeper=true ;;
     --no-bootstrap) bootstrap=false ;;
-    --input)
-      (($# > 1)) || { echo "demo.sh: --input needs a file; see --help" >&2; exit 2; }
-      input=$2
+    --input | --programs)
+      (($# > 1)) || { echo "demo.sh: $1 needs a value; see --help" >&2; exit 2; }
+      if [[ $1 == --input ]]; then input=$2; else programs=$2; fi
       shift
       ;;
     --help | -h) usage; exit 0 ;;
@@ -37,17 +39,20 @@ while (($# > 0)); do
   esac
   shift
 done
+[[ -z $programs || -x $programs/weir-kv ]] || fail "there is no weir-kv in $programs; build it first"
 [[ -r $input ]] || fail "cannot read $input; name another dpkg status file with --input"
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 step() { printf '\n== %s\n' "$*"; }
 
-step "Building (build/release)"
-if $bootstrap; then scripts/bootstrap.sh; fi
-cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log >&2; exit 1; }
-rm -f build-configure.log
-cmake --build --preset release --target weir weir-kv weir-kv-server store-tour
-readonly bin=$PWD/build/release/bin
+if [[ -z $programs ]]; then
+  step "Building (build/release)"
+  if $bootstrap; then scripts/bootstrap.sh; fi
+  configured=$(cmake --preset release 2>&1) || { echo "$configured" >&2; exit 1; }
+  cmake --build --preset release --target weir weir-kv weir-kv-server store-tour
+  programs=$PWD/build/release/bin
+fi
+readonly bin=$programs
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/weir-demo.XXXXXX")
 declare -A pids=()
