@@ -42,6 +42,8 @@ done
 [[ -z $programs || -x $programs/weir-kv ]] || fail "there is no weir-kv in $programs; build it first"
 [[ -r $input ]] || fail "cannot read $input; name another dpkg status file with --input"
 
+input=$(realpath "$input")
+if [[ -n $programs ]]; then programs=$(realpath "$programs"); fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 step() { printf '\n== %s\n' "$*"; }
 
