@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdio>
 #include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,18 +62,21 @@ void PrintMembers(const MemberList& list, const std::map<std::string, std::int32
 
 void PrintMembersJson(const MemberList& list, const std::map<std::string, std::int32_t>& alive) {
   const std::vector<double> shares = Ownership(list).Shares();
-  std::printf("{\"cluster\": %s, \"epoch\": %llu, \"unit\": %u, \"vnodes\": %u, \"members\": [",
-              JsonString(list.cluster).c_str(), static_cast<unsigned long long>(list.epoch),
-              list.unit, list.vnodes);
+  auto members = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < list.members.size(); ++i) {
     const Member& member = list.members[i];
-    std::printf(
-        "%s\n  {\"address\": %s, \"weight\": %d, \"share\": %.6f, \"alive\": %s, "
-        "\"store_id\": %s}",
-        i == 0 ? "" : ",", JsonString(member.address).c_str(), member.weight, shares[i],
-        alive.contains(member.address) ? "true" : "false", JsonString(member.store_id).c_str());
+    members.push_back({{"address", member.address},
+                       {"weight", member.weight},
+                       {"share", shares[i]},
+                       {"alive", alive.contains(member.address)},
+                       {"store_id", member.store_id}});
   }
-  std::printf("\n]}\n");
+  const nlohmann::ordered_json json = {{"cluster", list.cluster},
+                                       {"epoch", list.epoch},
+                                       {"unit", list.unit},
+                                       {"vnodes", list.vnodes},
+                                       {"members", members}};
+  std::fputs(JsonText(json).c_str(), stdout);
 }
 
 // Writes the list, waits until the members know it, shows it.

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -157,34 +158,30 @@ void AddOwner(CLI::App& app, const std::shared_ptr<Session>& session, int* exit_
   });
 }
 
-std::string StatsJson(const std::string& address, const Result<StatsReply>& stats) {
-  std::string json = "{\"address\": " + JsonString(address);
+nlohmann::ordered_json StatsJson(const std::string& address, const Result<StatsReply>& stats) {
+  nlohmann::ordered_json json = {{"address", address}, {"alive", stats.ok()}};
   if (!stats.ok()) {
-    return json + ", \"alive\": false, \"error\": " + JsonString(stats.status().message()) + "}";
+    json["error"] = stats.status().message();
+    return json;
   }
-  json += ", \"alive\": true, \"store_id\": " + JsonString(stats->store_id());
-  json += ", \"cluster\": " + JsonString(stats->cluster());
-  const auto number = [&json](const char* name, std::uint64_t value) {
-    json += ", \"" + std::string(name) + "\": " + std::to_string(value);
-  };
-  const auto flag = [&json](const char* name, bool value) {
-    json += ", \"" + std::string(name) + "\": " + (value ? "true" : "false");
-  };
-  number("epoch", stats->epoch());
-  flag("serving", stats->serving());
-  json += ", \"refusal\": " + JsonString(stats->refusal());
-  number("keys", stats->keys());
-  number("live_bytes", stats->live_bytes());
-  number("data_bytes", stats->data_bytes());
-  number("segments", stats->segments());
-  number("commits", stats->commits());
-  number("groups", stats->groups());
-  number("syncs", stats->syncs());
-  number("last_seq", stats->last_seq());
-  number("durable_seq", stats->durable_seq());
-  flag("fenced", stats->fenced());
-  json += ", \"sync\": " + JsonString(stats->sync());
-  return json + ", \"version\": " + JsonString(stats->version()) + "}";
+  json["store_id"] = stats->store_id();
+  json["cluster"] = stats->cluster();
+  json["epoch"] = stats->epoch();
+  json["serving"] = stats->serving();
+  json["refusal"] = stats->refusal();
+  json["keys"] = stats->keys();
+  json["live_bytes"] = stats->live_bytes();
+  json["data_bytes"] = stats->data_bytes();
+  json["segments"] = stats->segments();
+  json["commits"] = stats->commits();
+  json["groups"] = stats->groups();
+  json["syncs"] = stats->syncs();
+  json["last_seq"] = stats->last_seq();
+  json["durable_seq"] = stats->durable_seq();
+  json["fenced"] = stats->fenced();
+  json["sync"] = stats->sync();
+  json["version"] = stats->version();
+  return json;
 }
 
 void PrintStats(const std::string& address, const Result<StatsReply>& stats) {
@@ -215,16 +212,16 @@ int ShowStats(const Session& session, Client& client, bool json) {
     std::printf("%-22s %9s %11s %11s %6s %-14s %s\n", "PROVIDER", "KEYS", "LIVE", "ON DISK",
                 "EPOCH", "SYNC", "STORE");
   }
-  std::string separator = "[\n  ";
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const std::string& address : addresses) {
     const auto stats = client.Stats(address);
     if (json) {
-      Print(std::exchange(separator, ",\n  ") + StatsJson(address, stats));
+      all.push_back(StatsJson(address, stats));
     } else {
       PrintStats(address, stats);
     }
   }
-  if (json) Print("\n]\n");
+  if (json) Print(JsonText(all));
   return kExitOk;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -9,8 +10,8 @@ namespace weir::kv::tool {
 
 // Fit for one line: backslash, tab, newline and other control characters as \\ \t \n \x01.
 std::string Escape(std::string_view bytes);
-// A JSON string, in quotes. What is no UTF-8 becomes U+FFFD.
-std::string JsonString(std::string_view text);
+// Indented, with a newline at the end. What is no UTF-8 becomes U+FFFD.
+std::string JsonText(const nlohmann::ordered_json& json);
 // "512 B", "4.5 MiB".
 std::string Size(std::uint64_t bytes);
 

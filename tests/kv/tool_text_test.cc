@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "input.h"
@@ -66,10 +67,10 @@ TEST(Input, FilesThatCannotBeReadAreNamed) {
   EXPECT_TRUE(Input::Read(directory.Path("empty"), InputFormat::kLines)->records().empty());
 }
 
-TEST(Text, LinesStayLinesAndJsonStaysJson) {
+TEST(Text, LinesStayLinesAndJsonStaysUtf8) {
   EXPECT_EQ(Escape(std::string("a\tb\nc\\d\0e\x7f\xc3\xa4", 12)),
             "a\\tb\\nc\\\\d\\x00e\\x7f\xc3\xa4");
-  EXPECT_EQ(JsonString("a\"b\\c\n\xc3\xa4\xff"), "\"a\\\"b\\\\c\\u000a\xc3\xa4\\ufffd\"");
+  EXPECT_EQ(JsonText({{"a\n", "\xc3\xa4\xff"}}), "{\n  \"a\\n\": \"\xc3\xa4\xef\xbf\xbd\"\n}\n");
   EXPECT_EQ(Size(1023), "1023 B");
   EXPECT_EQ(Size(1536), "1.5 KiB");
 }
