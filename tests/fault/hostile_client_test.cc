@@ -117,7 +117,7 @@ TEST_F(HostileClient, F2_WrongHeaderCheckIsToldAndCounted) {
   ASSERT_TRUE(error);
   EXPECT_EQ(error->notice().code, static_cast<std::uint32_t>(StatusCode::kDataLoss));
   EXPECT_TRUE(peer.IsClosedWithin(1s));
-  EXPECT_EQ(server_->stats().protocol_errors, 1u);
+  EXPECT_TRUE(WaitUntil([&] { return server_->stats().protocol_errors == 1; }, 5s));
   EXPECT_EQ(server_->stats().calls_started, 1u);  // the one of Begin
 }
 

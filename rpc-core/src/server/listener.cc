@@ -66,13 +66,14 @@ void Listener::Close() {
 
 void Listener::Accept() {
   Reactor& owner = choose_();
-  acceptor_.async_accept(owner.io(),
-                         [this, &owner](const asio::error_code& error, tcp::socket socket) {
-                           const Reactor::Turn turn(reactor_);
-                           if (error) return OnError(error);
-                           accepted_(owner, std::move(socket));
-                           Accept();
-                         });
+  acceptor_.async_accept(owner.io(), [this, self = shared_from_this(), &owner](
+                                         const asio::error_code& error, tcp::socket socket) {
+    if (!acceptor_.is_open()) return;
+    const Reactor::Turn turn(reactor_);
+    if (error) return OnError(error);
+    accepted_(owner, std::move(socket));
+    Accept();
+  });
 }
 
 void Listener::OnError(const asio::error_code& error) {
@@ -89,7 +90,7 @@ void Listener::OnError(const asio::error_code& error) {
     spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     // Others may free a descriptor meanwhile; without the pause this would spin.
     pause_.expires_after(std::chrono::milliseconds(20));
-    pause_.async_wait([this](const asio::error_code& stopped) {
+    pause_.async_wait([this, self = shared_from_this()](const asio::error_code& stopped) {
       if (!stopped && acceptor_.is_open()) Accept();
     });
     return;

@@ -3,6 +3,7 @@
 
 #include <asio/ip/tcp.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "runtime/reactor.h"
@@ -13,7 +14,7 @@ namespace weir {
 
 // Lives on one reactor. Accepts until closed; at the limit of descriptors it accepts and closes
 // with a spare one, so that connecting peers learn at once and the loop does not spin.
-class Listener {
+class Listener : public std::enable_shared_from_this<Listener> {
  public:
   // Chooses the reactor of the next connection.
   using Choose = std::function<Reactor&()>;
@@ -27,7 +28,7 @@ class Listener {
   // and what is wrong with it.
   Status Open(const Address& address);
   const Address& address() const noexcept { return bound_; }  // with the real port
-  // On the reactor.
+  // On the reactor. After Close neither function is called; what is under way keeps the listener.
   void Start() { Accept(); }
   void Close();
 

@@ -90,6 +90,8 @@ class ServerCore {
   };
 
   Status Register();
+  // Withdraws from the registries; true if there was something to withdraw.
+  bool Withdraw();
   Result<std::string> AddressFor(const RegistrationOptions& options) const;
   Reactor& ChooseReactor();
   void OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket);
@@ -101,15 +103,17 @@ class ServerCore {
   std::shared_ptr<ServerState> state_;
   Status mistake_;
   std::vector<Wanted> wanted_;
-  std::unique_ptr<Listener> listener_;
+  std::shared_ptr<Listener> listener_;
   std::string address_;
   std::uint32_t max_connections_ = 0;
   std::atomic<std::uint32_t> next_reactor_{0};
   // Registries outlive their registrations.
   std::vector<std::shared_ptr<Registry>> registries_;
   std::vector<std::unique_ptr<Registration>> registrations_;
-  bool started_ = false;
-  bool stopped_ = false;
+  std::mutex leaving_mutex_;  // over the two vectors once the server has started
+  std::atomic<bool> started_{false};
+  std::atomic<bool> stopped_{false};
+  std::latch ended_{1};  // Stop has returned
 };
 
 Status ServerCore::Listen() {
@@ -117,7 +121,7 @@ Status ServerCore::Listen() {
   const Result<Address> address = Address::Parse(state_->options.listen);
   if (!address.ok()) return address.status();
   max_connections_ = MaxConnections(state_->options.limits);
-  listener_ = std::make_unique<Listener>(
+  listener_ = std::make_shared<Listener>(
       runtime_->core().reactor(0), [this]() -> Reactor& { return ChooseReactor(); },
       [this](Reactor& reactor, asio::ip::tcp::socket socket) {
         OnAccepted(reactor, std::move(socket));
@@ -248,11 +252,18 @@ void ServerCore::CloseListener() {
   closed.wait();
 }
 
+bool ServerCore::Withdraw() {
+  std::vector<std::unique_ptr<Registration>> withdrawn;
+  {
+    const std::lock_guard lock(leaving_mutex_);
+    withdrawn.swap(registrations_);
+  }
+  return !withdrawn.empty();
+}
+
 void ServerCore::Drain() {
   if (!started_ || stopped_) return;
-  const bool registered = !registrations_.empty();
-  registrations_.clear();  // withdraws
-  if (registered) std::this_thread::sleep_for(state_->options.drain_notice);
+  if (Withdraw()) std::this_thread::sleep_for(state_->options.drain_notice);
   CloseListener();
   OnEveryConnection([](ServerConnection& connection) { connection.Drain(); });
   const auto give_up = std::chrono::steady_clock::now() + state_->options.drain_timeout;
@@ -264,15 +275,26 @@ void ServerCore::Drain() {
 }
 
 void ServerCore::Stop() {
-  if (!started_ || std::exchange(stopped_, true)) return;
-  registrations_.clear();
-  registries_.clear();
+  if (!started_) return;
+  if (stopped_.exchange(true)) {
+    // Another thread stops it, perhaps a handler. Who comes second must not destroy it meanwhile;
+    // only a reactor cannot wait, because the first waits for the reactors.
+    if (runtime_->core().Current() == nullptr) ended_.wait();
+    return;
+  }
+  Withdraw();
+  {
+    std::vector<std::shared_ptr<Registry>> left;  // destroyed after the lock is given back
+    const std::lock_guard lock(leaving_mutex_);
+    left.swap(registries_);
+  }
   CloseListener();
   OnEveryConnection([](ServerConnection& connection) {
     connection.CloseNow(Unavailable("the server was stopped"));
   });
   // Once more round: what the listener's last handlers still refer to.
   runtime_->core().OnEveryReactor([](std::uint32_t) {});
+  ended_.count_down();
 }
 
 ServerStats ServerCore::stats() const noexcept {
