@@ -211,6 +211,9 @@ class CompletingCall final : public ClientCall {
       if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
         if (RunsOnReactor(executor)) return completion();
       }
+      // Until dispatch has returned: the handler may be the last that its context runs, and the
+      // context gone, before this thread has left it.
+      const auto work = completion.guard.work;
       asio::dispatch(executor, std::move(completion));
     }
   }
