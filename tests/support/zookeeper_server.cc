@@ -237,12 +237,15 @@ void ZooKeeperServer::ExpireSession(std::uint64_t session) const {
   std::ostringstream name;
   name << "0x" << std::hex << session;
   // The server cuts the owner off, who at once comes back and cuts us off: both requests go in one
-  // piece, and again should the owner have been faster.
+  // piece, and again should the owner have been faster. A session that has ended is answered with a
+  // timeout of 0; the tracker may go on listing it.
   const bool ended = WaitUntil(
       [&] {
         Connection connection(port_);
         connection.Send(WithLength(connect) + WithLength(close));
-        connection.ReadToEnd();
+        // Length, protocol version, timeout, ...: four bytes each.
+        const std::string answer = connection.ReadToEnd();
+        if (answer.size() >= 12 && answer.compare(8, 4, std::string(4, '\0')) == 0) return true;
         const std::string sessions = Ask("dump");
         return !sessions.empty() && sessions.find(name.str()) == std::string::npos;
       },
