@@ -56,6 +56,18 @@ Status CheckInstance(const Instance& instance) {
                            ": expected -1 (not set), 0 (draining) or 1 to " +
                            std::to_string(kMaxWeight));
   }
+  std::size_t bytes = 0;
+  for (const auto& [name, text] : instance.facts) {
+    if (!IsPart(name, "-")) {
+      return InvalidArgument("fact '" + Shown(name) + "' of " + instance.address +
+                             ": a name is made of letters, digits, '_', '-' and '.'");
+    }
+    bytes += name.size() + text.size();
+  }
+  if (bytes > kMaxFactsBytes) {
+    return InvalidArgument("the facts about " + instance.address + ": " + std::to_string(bytes) +
+                           " bytes are above the limit of " + std::to_string(kMaxFactsBytes));
+  }
   return {};
 }
 
@@ -83,6 +95,8 @@ RegistryCounters Counters::Read() const {
           .rejected_weights = rejected_weights,
           .sessions = sessions,
           .lost_sessions = lost_sessions,
+          .disconnections = disconnections,
+          .refusals = refusals,
           .takeovers = takeovers,
           .restorations = restorations};
 }

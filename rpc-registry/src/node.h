@@ -26,6 +26,8 @@ struct Counters {
   std::atomic<std::uint64_t> rejected_weights{0};
   std::atomic<std::uint64_t> sessions{0};
   std::atomic<std::uint64_t> lost_sessions{0};
+  std::atomic<std::uint64_t> disconnections{0};
+  std::atomic<std::uint64_t> refusals{0};
   std::atomic<std::uint64_t> takeovers{0};
   std::atomic<std::uint64_t> restorations{0};
 

@@ -34,6 +34,15 @@ struct ChannelOptions {
   // First wait before reconnecting; grows by 1.6 up to reconnect_max, jitter 0.2.
   std::chrono::nanoseconds reconnect_min = std::chrono::milliseconds(100);
   std::chrono::nanoseconds reconnect_max = std::chrono::seconds(5);
+  // When the registry suddenly shows none or less than half of the providers it showed before,
+  // those that still answer stay in use for so long. 0: never.
+  std::chrono::nanoseconds keep_answering = std::chrono::minutes(10);
+  // How long a call waits for the registry's first answer before it fails with UNAVAILABLE; a call
+  // that waits for ready does so until its deadline.
+  std::chrono::nanoseconds registry_patience = std::chrono::seconds(3);
+  // A directory (made if missing) where the last lists of providers are kept. A channel that starts
+  // while its registry cannot be reached uses them, if they are at most 24 hours old. Empty: none.
+  std::string provider_cache = {};
   // Attempts per call, the first included. Calls that provably did not start are tried again on
   // another provider for free; others only if the method is idempotent, and against a budget.
   std::uint32_t max_attempts = 3;

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,11 +38,29 @@ struct Provider {
 // deltas.
 using ProviderList = std::shared_ptr<const std::vector<Provider>>;
 
+// Facts about a provider beyond its weight, name -> text: "version", "group", "zone", ... A
+// registry adds "started" (milliseconds since 1970) itself. Names are made of letters, digits, '_',
+// '-' and
+// '.'; names and texts together have at most kMaxFactsBytes.
+using Facts = std::map<std::string, std::string, std::less<>>;
+inline constexpr std::size_t kMaxFactsBytes = 4096;
+
 // What a provider announces. A value.
 struct Instance {
   std::string service;                 // fully qualified, "greeter.Greeter"
   std::string address;                 // "host:port" under which consumers reach it
   std::int32_t weight = kWeightUnset;  // kWeightUnset, or 0..kMaxWeight
+  Facts facts = {};                    // for those who ask (Registry::Inspect)
+};
+
+// A provider as its registry holds it, for operators. A value.
+struct ProviderEntry {
+  std::string address;
+  std::string weight_text;               // what stands there, at most 64 bytes of it
+  std::int32_t weight = kDefaultWeight;  // what consumers make of it: 0..kMaxWeight
+  // When this entry was made; absent where a registry cannot tell.
+  std::optional<std::chrono::system_clock::time_point> since = {};
+  Facts facts = {};  // as announced; empty where there is none
 };
 
 // A standing announcement: lives as long as this object, whatever the registry goes through
@@ -49,7 +68,8 @@ struct Instance {
 class Registration {
  public:
   virtual ~Registration() = default;
-  // Changes the announced weight; 0 drains. Applied as soon as the registry can be reached.
+  // Changes the announced weight; 0 drains. Applied as soon as the registry can be reached. It
+  // stands until the next change, be it this provider's or an operator's (Registry::Reweigh).
   virtual void SetWeight(std::int32_t weight) = 0;
 };
 
@@ -100,8 +120,19 @@ struct RegistryCounters {
   std::uint64_t rejected_weights = 0;  // weights that are no number from -1 to kMaxWeight
   std::uint64_t sessions = 0;          // sessions established with the registry's server
   std::uint64_t lost_sessions = 0;     // sessions that expired, or had to be taken for expired
+  std::uint64_t disconnections = 0;    // connections lost, whatever became of their session
+  std::uint64_t refusals = 0;          // operations refused for want of rights
   std::uint64_t takeovers = 0;         // nodes of a dead predecessor that were replaced
   std::uint64_t restorations = 0;      // own nodes that had vanished and were made again
+};
+
+// How a registry stands with what keeps it (a server, a directory). A value.
+struct RegistryHealth {
+  bool connected = true;
+  // Since when. While not connected, what consumers know is as old as that.
+  std::chrono::steady_clock::time_point since = {};
+  // Why it is not connected, for people ("no ZooKeeper answers at h:2181"); empty when it is.
+  std::string trouble = {};
 };
 
 // A registry. A resource, thread-safe; must outlive its registrations and subscriptions.
@@ -122,6 +153,20 @@ class Registry {
   // Services known to this registry, sorted. UNIMPLEMENTED where a scheme cannot tell.
   virtual Result<std::vector<std::string>> Services() = 0;
   virtual RegistryCounters counters() const { return {}; }
+  // Does not block.
+  virtual RegistryHealth health() const { return {}; }
+
+  // The two verbs of operators. Both may block for up to kDocumentTimeout and must not be called
+  // from a listener. UNIMPLEMENTED where a scheme has nothing of the kind, UNAVAILABLE when the
+  // registry cannot be reached.
+  //
+  // What the registry holds about a service, sorted by address; empty for an unknown one.
+  virtual Result<std::vector<ProviderEntry>> Inspect(std::string_view service);
+  // Changes the weight of somebody's provider, as Registration::SetWeight would. It stands through
+  // sessions and reconnections of that provider, until its process ends or changes it. NOT_FOUND
+  // when no such provider is registered, PERMISSION_DENIED without the right.
+  virtual Status Reweigh(std::string_view service, std::string_view address, std::int32_t weight);
+
   // Null where a scheme has no place for documents.
   virtual DocumentStore* documents() noexcept { return nullptr; }
 };

@@ -45,6 +45,7 @@ struct RegistrationOptions {
   // Under which address consumers reach this server, "host:port"; empty: derived from where it
   // listens. A port of 0 stands for the port listened on.
   std::string address = {};
+  Facts facts = {};  // for those who ask, such as {{"version", "2.1"}} (weir/registry.h)
 };
 
 struct ServerOptions {

@@ -30,6 +30,14 @@ Result<RegistryUrl> RegistryUrl::Parse(std::string_view text) {
   return url;
 }
 
+Result<std::vector<ProviderEntry>> Registry::Inspect(std::string_view) {
+  return Unimplemented("this registry keeps nothing about its providers but their list");
+}
+
+Status Registry::Reweigh(std::string_view, std::string_view, std::int32_t) {
+  return Unimplemented("the weights of this registry are fixed");
+}
+
 void RegistryTable::Add(std::string scheme, RegistryFactory factory) {
   const std::lock_guard lock(mutex_);
   factories_.insert_or_assign(std::move(scheme), std::move(factory));

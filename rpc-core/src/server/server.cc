@@ -186,7 +186,8 @@ Status ServerCore::Register() {
     Result<std::shared_ptr<Registry>> registry = Registries().Open(wanted.url);
     if (!registry.ok()) return std::move(registry).status();
     for (const std::string& service : state_->services.ServiceNames()) {
-      auto registration = (*registry)->Register({service, *address, wanted.options.weight});
+      auto registration =
+          (*registry)->Register({service, *address, wanted.options.weight, wanted.options.facts});
       if (!registration.ok()) return std::move(registration).status();
       registrations_.push_back(*std::move(registration));
     }
