@@ -12,8 +12,8 @@ readonly kPackages=(
 )
 readonly kLibraries="CMake >= 3.25, Ninja, GCC >= 12 or Clang >= 14, pkg-config; Asio >= 1.22 \
 (standalone), Protobuf 3.21 with protoc and libprotoc, ZooKeeper C client (multi-threaded), xxHash, \
-spdlog, CLI11, ISA-L; for tests GoogleTest, GoogleMock, Google Benchmark, a JRE 17 and ZooKeeper's jar; \
-if you like ccache, mold, clang-format 14"
+spdlog, CLI11, nlohmann-json, ISA-L; for tests GoogleTest, GoogleMock, Google Benchmark, a JRE 17 and \
+ZooKeeper's jar; if you like ccache, mold, clang-format 14"
 
 usage() {
   cat <<'USAGE'

@@ -90,6 +90,22 @@ std::int32_t AnnouncedWeight(std::int32_t weight) noexcept {
   return weight < kWeightUnset || weight > kMaxWeight ? kWeightUnset : weight;
 }
 
+std::optional<std::int32_t> ParseWeight(std::string_view text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0) {
+    text.remove_suffix(1);
+  }
+  std::int32_t weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  const bool whole = !text.empty() && error == std::errc() && end == text.data() + text.size();
+  if (!whole || weight < kWeightUnset || weight > kMaxWeight) return std::nullopt;
+  return weight;
+}
+
+std::int32_t EffectiveWeight(std::string_view text) {
+  const std::int32_t weight = ParseWeight(text).value_or(kWeightUnset);
+  return weight == kWeightUnset ? kDefaultWeight : weight;
+}
+
 RegistryCounters Counters::Read() const {
   return {.ignored_names = ignored_names,
           .rejected_weights = rejected_weights,
@@ -115,17 +131,9 @@ bool NodeReader::IsProvider(std::string_view name) {
 }
 
 std::int32_t NodeReader::Weight(std::string_view name, std::string_view text) {
-  const std::string_view whole = text;
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
-    text.remove_suffix(1);
-  std::int32_t weight = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
-  if (!text.empty() && error == std::errc() && end == text.data() + text.size()) {
-    if (weight == kWeightUnset) return kDefaultWeight;
-    if (weight >= 0 && weight <= kMaxWeight) return weight;
-  }
+  if (ParseWeight(text)) return EffectiveWeight(text);
   if (reported_.size() < kMaxReported &&
-      reported_.insert(std::string(name) + " " + Shown(whole)).second) {
+      reported_.insert(std::string(name) + " " + Shown(text)).second) {
     ++counters_.rejected_weights;
     LogWarning(registry_ + ": weight '" + Shown(text) + "' of " + std::string(name) + " for " +
                service_ + " is no number from -1 to " + std::to_string(kMaxWeight) +

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,6 +20,12 @@ Status CheckDocumentPath(std::string_view path);
 
 // A weight that Registration::SetWeight may be given; anything else is taken for kWeightUnset.
 std::int32_t AnnouncedWeight(std::int32_t weight) noexcept;
+
+// The weight that a node's text stands for; nothing when it is no number from -1 to kMaxWeight.
+// Space behind the number does not matter. -1 stays kWeightUnset.
+std::optional<std::int32_t> ParseWeight(std::string_view text);
+// What consumers make of it: 0..kMaxWeight.
+std::int32_t EffectiveWeight(std::string_view text);
 
 // The live form of RegistryCounters. Thread-safe.
 struct Counters {
