@@ -2,6 +2,7 @@
 #include <cctype>
 
 #include "base/join.h"
+#include "base/open_registries.h"
 #include "weir/plugins.h"
 #include "weir/registry.h"
 
@@ -57,7 +58,9 @@ Result<std::shared_ptr<Registry>> RegistryTable::Open(std::string_view text) con
     return InvalidArgument("registry '" + url->text + "': unknown scheme '" + url->scheme +
                            "'; known: " + Join(Schemes()));
   }
-  return factory(*url);
+  Result<std::shared_ptr<Registry>> registry = factory(*url);
+  if (registry.ok()) detail::RememberRegistry(url->text, *registry);
+  return registry;
 }
 
 std::vector<std::string> RegistryTable::Schemes() const {

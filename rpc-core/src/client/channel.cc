@@ -17,7 +17,7 @@ ChannelCore::ChannelCore(std::string_view registry_url, ChannelOptions options)
   std::random_device entropy;
   for (std::uint32_t i = 0; i < runtime().size(); ++i) {
     const std::uint64_t seed = (std::uint64_t{entropy()} << 32) | entropy();
-    shards_.push_back(std::make_unique<ClientShard>(runtime().reactor(i), options_, seed));
+    shards_.push_back(std::make_unique<ClientShard>(runtime().reactor(i), options_, live_, seed));
   }
   status_ = Open(registry_url);
 }
@@ -25,6 +25,9 @@ ChannelCore::ChannelCore(std::string_view registry_url, ChannelOptions options)
 Status ChannelCore::Open(std::string_view registry_url) {
   if (options_.timeout.count() <= 0) return InvalidArgument("timeout must be above 0");
   if (options_.max_attempts == 0) return InvalidArgument("max_attempts must be above 0");
+  if (options_.keep_answering.count() < 0) return InvalidArgument("keep_answering is below 0");
+  if (options_.registry_patience.count() < 0)
+    return InvalidArgument("registry_patience is below 0");
   if (Result<RegistryUrl> url = RegistryUrl::Parse(registry_url); url.ok()) {
     registry_url_ = url->text;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/client_shard.h"
+#include "client/live_links.h"
 #include "client/route.h"
 #include "runtime/runtime_core.h"
 #include "weir/channel.h"
@@ -32,6 +33,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   Registry* registry() noexcept { return registry_.get(); }
   const ConfiguredLoadBalance& load_balance() const noexcept { return load_balance_; }
   ClientShard& shard(std::uint32_t reactor) noexcept { return *shards_[reactor]; }
+  const LiveLinks& live() const noexcept { return live_; }
 
   // The route to a service, made if there is none; it keeps this core alive.
   std::shared_ptr<Route> RouteTo(std::string_view service, std::uint32_t methods);
@@ -47,6 +49,7 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   std::shared_ptr<Runtime> runtime_;
   std::shared_ptr<Registry> registry_;
   ConfiguredLoadBalance load_balance_;
+  LiveLinks live_;
   std::vector<std::unique_ptr<ClientShard>> shards_;
 
   std::mutex mutex_;

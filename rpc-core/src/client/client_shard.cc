@@ -14,8 +14,9 @@ constexpr std::chrono::seconds kUnlistedGrace{5};
 
 }  // namespace
 
-ClientShard::ClientShard(Reactor& reactor, const ChannelOptions& options, std::uint64_t seed)
-    : reactor_(reactor), options_(options), random_state_(seed) {
+ClientShard::ClientShard(Reactor& reactor, const ChannelOptions& options, LiveLinks& live,
+                         std::uint64_t seed)
+    : reactor_(reactor), options_(options), live_(live), random_state_(seed) {
   drop_timer_.shard = this;
   drop_timer_.fire = [](detail::TimerNode* node) noexcept {
     static_cast<Timer*>(node)->shard->DropUnlisted();

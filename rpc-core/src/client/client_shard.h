@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "client/live_links.h"
 #include "client/provider_link.h"
 #include "runtime/reactor.h"
 #include "weir/channel.h"
@@ -23,17 +24,24 @@ class RouteShard;
 // Touched by its reactor's thread only.
 class ClientShard {
  public:
-  ClientShard(Reactor& reactor, const ChannelOptions& options, std::uint64_t seed);
+  // All must outlive it.
+  ClientShard(Reactor& reactor, const ChannelOptions& options, LiveLinks& live, std::uint64_t seed);
   ~ClientShard();
   ClientShard(const ClientShard&) = delete;
   ClientShard& operator=(const ClientShard&) = delete;
 
   Reactor& reactor() noexcept { return reactor_; }
   const ChannelOptions& options() const noexcept { return options_; }
+  LiveLinks& live() noexcept { return live_; }
   bool is_closed() const noexcept { return closed_; }
 
   // The link to a provider, made if there is none.
   ProviderLink& Link(const std::string& address);
+  // The link to a provider, if there is one.
+  const ProviderLink* Find(const std::string& address) const {
+    const auto link = links_.find(address);
+    return link != links_.end() ? link->second.get() : nullptr;
+  }
   // Links that no route lists any more are closed once they have no calls.
   void DropUnlisted();
   void OnLinkChanged(ProviderLink& link);
@@ -56,6 +64,7 @@ class ClientShard {
  private:
   Reactor& reactor_;
   const ChannelOptions& options_;
+  LiveLinks& live_;
   std::uint64_t random_state_;
   std::unordered_map<std::string, std::unique_ptr<ProviderLink>> links_;
   std::unordered_set<ClientConnection*> connections_;

@@ -86,6 +86,7 @@ ProviderLink::ProviderLink(ClientShard& shard, std::string address)
 
 ProviderLink::~ProviderLink() {
   Drop();
+  Enter(State::kIdle);
 }
 
 void ProviderLink::Drop() {
@@ -115,11 +116,17 @@ bool ProviderLink::HasCalls() const noexcept {
   return !queued_.empty() || (protocol_ != nullptr && protocol_->HasCalls());
 }
 
+void ProviderLink::Enter(State state) {
+  if (state_ != State::kReady && state == State::kReady) shard_.live().Up(address_);
+  if (state_ == State::kReady && state != State::kReady) shard_.live().Down(address_);
+  state_ = state;
+}
+
 void ProviderLink::SetState(State state, std::uint32_t failures) {
   const bool was_usable = IsUsable();
   // Who takes connections only to drop them is not connected to any faster for it.
   if (state == State::kReady) failures_before_ = failures_;
-  state_ = state;
+  Enter(state);
   failures_ = failures;
   if (IsUsable() != was_usable) shard_.OnLinkChanged(*this);
 }
@@ -249,6 +256,18 @@ void ProviderLink::FailQueued(const Status& why) {
   }
 }
 
+void ProviderLink::Probe(bool connect) {
+  if (state_ == State::kReady) {
+    protocol_->PingNow();
+  } else if (connect && state_ == State::kIdle) {
+    Connect();
+  }
+}
+
+void ProviderLink::ReportHeard() const {
+  if (state_ == State::kReady) shard_.live().Heard(address_, protocol_->last_heard());
+}
+
 void ProviderLink::ResetBackoff() {
   if (state_ == State::kBackoff) Connect();
 }
@@ -257,7 +276,7 @@ void ProviderLink::Close(const Status& reason) {
   const Ref<Connection> connection = connection_;
   ClientConnection* protocol = protocol_;
   Drop();
-  state_ = State::kIdle;
+  Enter(State::kIdle);
   last_failure_ = reason;
   if (protocol != nullptr) connection->Close(reason);
   FailQueued(reason);

@@ -45,6 +45,10 @@ class ProviderLink {
   void Submit(detail::ClientCall& call);
   // Takes back a call that is kept.
   void Withdraw(detail::ClientCall& call);
+  // Asks for a sign of life: by a PING, or, if wanted, by a connection where there is none.
+  void Probe(bool connect);
+  // Tells the channel's LiveLinks when the provider was last heard.
+  void ReportHeard() const;
   // The provider has been announced anew: no reason to wait any longer.
   void ResetBackoff();
   // Ends the connection, if there is one, and stops connecting. Calls fail with `reason`.
@@ -66,6 +70,7 @@ class ProviderLink {
   void OnConnectFailed(const Status& why);
   void WaitToReconnect();
   void SetState(State state, std::uint32_t failures);
+  void Enter(State state);
   void FailQueued(const Status& why);
   void Drop();
 

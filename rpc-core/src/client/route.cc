@@ -19,7 +19,8 @@ Route::Route(ChannelCore& channel, std::string service, std::uint32_t method_bas
       service_(std::move(service)),
       method_base_(method_base),
       // A random start, so that channels do not all begin with the same provider.
-      next_sequence_(std::random_device{}()) {
+      next_sequence_(std::random_device{}()),
+      discovery_(*this, channel) {
   for (std::uint32_t i = 0; i < channel.runtime().size(); ++i) {
     shards_.push_back(std::make_unique<RouteShard>(*this, channel.shard(i)));
     Reactor& reactor = channel.runtime().reactor(i);
@@ -30,23 +31,21 @@ Route::Route(ChannelCore& channel, std::string service, std::uint32_t method_bas
 
 void Route::Watch() {
   std::call_once(watched_, [this] {
-    if (channel_.registry() == nullptr) return;  // the channel's status says why
-    auto subscription = channel_.registry()->Watch(
-        service_, [this](ProviderList providers) { OnProviders(providers); });
+    Status status = discovery_.Watch();
+    if (status.ok()) return;
+    GiveUpOnRegistry(status);
     const std::lock_guard lock(mutex_);
-    if (subscription.ok()) {
-      subscription_ = *std::move(subscription);
-    } else {
-      watch_failure_ = std::move(subscription).status();
-    }
+    watch_failure_ = std::move(status);
   });
 }
 
 void Route::Unwatch() {
-  std::unique_ptr<Subscription> ended;
-  {
-    const std::lock_guard lock(mutex_);
-    ended = std::move(subscription_);
+  discovery_.Unwatch();
+}
+
+void Route::GiveUpOnRegistry(const Status& why) {
+  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
+    OnShard(i, [why](RouteShard& shard) { shard.GiveUpOnRegistry(why); });
   }
 }
 
@@ -64,12 +63,11 @@ Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
                                     channel_.registry_url() + "; start one");
 }
 
-void Route::OnProviders(const ProviderList& providers) {
+void Route::Use(const ProviderList& providers) {
   std::shared_ptr<const RouteView> view = BuildView(providers);
   // The shards first: a call made as soon as WaitForProviders returns must find them on their way.
   for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-    channel_.runtime().reactor(i).PostFunction(
-        [shard = shards_[i].get(), view] { shard->SetView(view); });
+    OnShard(i, [view](RouteShard& shard) { shard.SetView(view); });
   }
   {
     const std::lock_guard lock(mutex_);

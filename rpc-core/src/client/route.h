@@ -13,6 +13,7 @@
 
 #include "client/call_list.h"
 #include "client/client_shard.h"
+#include "client/discovery.h"
 #include "weir/channel.h"
 #include "weir/load_balance.h"
 #include "weir/method.h"
@@ -46,6 +47,14 @@ class RouteShard {
   void Start(ClientCall& call);
   void Cancel(ClientCall& call);
   void SetView(std::shared_ptr<const RouteView> view);
+  // The registry is silent: until there is a view, fails the calls that do not wait for ready.
+  void GiveUpOnRegistry(const Status& why);
+  // Has the route tick at that time; only the first shard of a route is asked.
+  void TickAt(Reactor::Clock::time_point time);
+  // Asks these providers for a sign of life; without `connect` only those that are connected.
+  void Probe(const std::vector<std::string>& addresses, bool connect);
+  // Tells the channel's LiveLinks when they were last heard.
+  void ReportHeard(const std::vector<std::string>& addresses) const;
   // Fails all calls that wait, and every call that comes.
   void Close(const Status& reason);
 
@@ -83,7 +92,13 @@ class RouteShard {
   std::uint64_t sequence_ = 0;
   std::uint64_t sequence_end_ = 0;
   double retry_tokens_;
+  Status registry_silent_;
   Status closed_;
+
+  struct Timer : TimerNode {
+    RouteShard* shard = nullptr;
+  };
+  Timer tick_;
 };
 
 // The part any thread may use.
@@ -107,10 +122,19 @@ class Route {
   std::uint64_t ReserveSequence() noexcept {
     return next_sequence_.fetch_add(64, std::memory_order_relaxed);
   }
+  // The shard's timer: it is time for what TickAt was asked for.
+  void OnTick() { discovery_.OnTick(); }
+
+  // Of Discovery, one at a time.
+  void Use(const ProviderList& providers);
+  void GiveUpOnRegistry(const Status& why);
+  template <class Work>
+  void OnShard(std::uint32_t reactor, Work work) {
+    RouteShard* shard = shards_[reactor].get();
+    shard->reactor().PostFunction([shard, work = std::move(work)] { work(*shard); });
+  }
 
  private:
-  // On a thread of the registry, one at a time.
-  void OnProviders(const ProviderList& providers);
   std::shared_ptr<const RouteView> BuildView(const ProviderList& providers);
 
   ChannelCore& channel_;
@@ -124,14 +148,14 @@ class Route {
   std::condition_variable changed_;
   std::shared_ptr<const RouteView> view_;
   Status watch_failure_;
-  std::unique_ptr<Subscription> subscription_;
 
-  // Counters by address; kept a while when a provider vanishes. Of OnProviders alone.
+  // Counters by address; kept a while when a provider vanishes. Of Use alone.
   struct KnownEndpoint {
     std::shared_ptr<Endpoint> endpoint;
     std::chrono::steady_clock::time_point last_listed;
   };
   std::map<std::string, KnownEndpoint, std::less<>> endpoints_;
+  Discovery discovery_;
 };
 
 }  // namespace weir::detail

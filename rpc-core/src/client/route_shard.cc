@@ -26,7 +26,10 @@ RouteShard::RouteShard(Route& route, ClientShard& client)
     : route_(route),
       client_(client),
       method_base_(route.method_base()),
-      retry_tokens_(kMostRetryTokens) {}
+      retry_tokens_(kMostRetryTokens) {
+  tick_.shard = this;
+  tick_.fire = [](TimerNode* node) noexcept { static_cast<Timer*>(node)->shard->route_.OnTick(); };
+}
 
 RouteShard::~RouteShard() = default;
 
@@ -51,7 +54,10 @@ void RouteShard::Start(ClientCall& call) {
 }
 
 void RouteShard::Place(ClientCall& call) {
-  if (!view_) return Wait(call);
+  if (!view_) {
+    if (registry_silent_.ok() || call.request.options.wait_for_ready()) return Wait(call);
+    return Complete(call, registry_silent_);
+  }
   if (const auto* rare = call.request.options.rare(); rare != nullptr && !rare->provider.empty()) {
     return PlacePinned(call, rare->provider);
   }
@@ -174,6 +180,29 @@ void RouteShard::SetView(std::shared_ptr<const RouteView> view) {
   client_.DropUnlisted();
   FindUnusable();
   PlaceWaiting();
+}
+
+void RouteShard::GiveUpOnRegistry(const Status& why) {
+  if (view_ || !closed_.ok()) return;
+  registry_silent_ = why;
+  PlaceWaiting();
+}
+
+void RouteShard::TickAt(Reactor::Clock::time_point time) {
+  if (closed_.ok()) reactor().SetTimer(tick_, time);
+}
+
+void RouteShard::Probe(const std::vector<std::string>& addresses, bool connect) {
+  if (!closed_.ok()) return;
+  for (const std::string& address : addresses) {
+    client_.Link(address).Probe(connect);
+  }
+}
+
+void RouteShard::ReportHeard(const std::vector<std::string>& addresses) const {
+  for (const std::string& address : addresses) {
+    if (const ProviderLink* link = client_.Find(address)) link->ReportHeard();
+  }
 }
 
 bool RouteShard::Lists(const ProviderLink& link) const noexcept {
@@ -305,6 +334,7 @@ void RouteShard::Complete(ClientCall& call, Status status) {
 
 void RouteShard::Close(const Status& reason) {
   closed_ = reason;
+  reactor().ClearTimer(tick_);
   while (ClientCall* call = waiting_.PopFront()) {
     client_.GiveWaitingPlace();
     Complete(*call, reason);

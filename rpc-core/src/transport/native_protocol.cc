@@ -202,6 +202,14 @@ std::chrono::nanoseconds NativeProtocol::PingAfter(bool busy) const noexcept {
                   std::chrono::nanoseconds(least + least / 10));
 }
 
+void NativeProtocol::PingNow() {
+  if (!is_open() || !ready_ || pinged_) return;
+  pinged_ = true;
+  ping_sent_ = reactor().now();
+  Signal(FrameType::kPing, kKeepaliveToken);
+  CheckTimes();
+}
+
 void NativeProtocol::CheckTimes() {
   if (!is_open()) return;
   const TimePoint now = reactor().now();

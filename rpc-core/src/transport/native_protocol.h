@@ -32,9 +32,13 @@ class NativeProtocol : public Protocol {
   void OnDrained() override;
   void OnClosed(const Status& reason) final;
 
- protected:
   using TimePoint = Reactor::Clock::time_point;
+  // When the peer was last heard.
+  TimePoint last_heard() const noexcept { return last_read_; }
+  // A PING now instead of after the next silence, unless one is under way.
+  void PingNow();
 
+ protected:
   NativeProtocol(wire::ReadLimits limits, const NativeTimes& times, wire::SettingsMeta settings)
       : times_(Bounded(times)), settings_(settings), reader_(limits) {}
 
