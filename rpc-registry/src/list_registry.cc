@@ -59,6 +59,22 @@ class ListRegistry final : public Registry {
     return Unimplemented(url_ + " is a list of addresses and knows no services");
   }
 
+  Result<std::vector<ProviderEntry>> Inspect(std::string_view service) override {
+    if (Status status = CheckService(service); !status.ok()) return status;
+    std::vector<ProviderEntry> entries;
+    for (const Provider& provider : *providers_) {
+      entries.push_back({.address = provider.address,
+                         .weight_text = std::to_string(provider.weight),
+                         .weight = provider.weight});
+    }
+    return entries;
+  }
+
+  Status Reweigh(std::string_view, std::string_view address, std::int32_t) override {
+    return Unimplemented(url_ + " is a fixed list and cannot change the weight of " +
+                         std::string(address) + "; change the list where it is given");
+  }
+
  private:
   const std::string url_;
   const ProviderList providers_;

@@ -1,10 +1,12 @@
 // mem://name: a registry inside the process, shared by all who open the same name.
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include "executor.h"
+#include "facts.h"
 #include "listener.h"
 #include "node.h"
 #include "schemes.h"
@@ -38,7 +40,11 @@ class Space {
 
   std::uint64_t Add(const Instance& instance) {
     const std::lock_guard lock(mutex_);
-    claims_[instance.service][instance.address].push_back({next_claim_, instance.weight});
+    claims_[instance.service][instance.address].push_back(
+        {.id = next_claim_,
+         .weight = instance.weight,
+         .since = std::chrono::system_clock::now(),
+         .facts = WithStart(instance.facts)});
     Tell(instance.service);
     return next_claim_++;
   }
@@ -56,6 +62,31 @@ class Space {
       if (claim.id == id) claim.weight = weight;
     }
     Tell(instance.service);
+  }
+  std::vector<ProviderEntry> Inspect(const std::string& service) {
+    const std::lock_guard lock(mutex_);
+    std::vector<ProviderEntry> entries;
+    for (const auto& [address, claims] : claims_[service]) {
+      const Claim& claim = claims.back();
+      const std::string text = std::to_string(claim.weight);
+      entries.push_back({.address = address,
+                         .weight_text = text,
+                         .weight = EffectiveWeight(text),
+                         .since = claim.since,
+                         .facts = claim.facts});
+    }
+    return entries;
+  }
+  Status Reweigh(const std::string& service, const std::string& address, std::int32_t weight) {
+    const std::lock_guard lock(mutex_);
+    auto& addresses = claims_[service];
+    const auto claims = addresses.find(address);
+    if (claims == addresses.end()) {
+      return NotFound("no provider of " + service + " is registered at " + address);
+    }
+    claims->second.back().weight = weight;
+    Tell(service);
+    return {};
   }
   std::vector<std::string> Services() {
     const std::lock_guard lock(mutex_);
@@ -106,6 +137,8 @@ class Space {
   struct Claim {
     std::uint64_t id;
     std::int32_t weight;
+    std::chrono::system_clock::time_point since;
+    Facts facts;
   };
   struct Kept {
     Document value;
@@ -171,6 +204,15 @@ class MemoryRegistry final : public Registry, public DocumentStore {
 
   Status WaitUntilRegistered(std::int64_t) override { return {}; }
   Result<std::vector<std::string>> Services() override { return space_.Services(); }
+  Result<std::vector<ProviderEntry>> Inspect(std::string_view service) override {
+    if (Status status = CheckService(service); !status.ok()) return status;
+    return space_.Inspect(std::string(service));
+  }
+  Status Reweigh(std::string_view service, std::string_view address, std::int32_t weight) override {
+    Instance instance{std::string(service), std::string(address), weight};
+    if (Status status = CheckInstance(instance); !status.ok()) return status;
+    return space_.Reweigh(instance.service, Address::Parse(address)->ToString(), weight);
+  }
   DocumentStore* documents() noexcept override { return this; }
 
   Result<Document> Read(std::string_view path) override {

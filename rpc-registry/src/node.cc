@@ -22,11 +22,6 @@ bool IsPart(std::string_view part, std::string_view also) {
          });
 }
 
-bool IsAddress(std::string_view name) {
-  const Result<Address> address = Address::Parse(name);
-  return address.ok() && address->port != 0 && address->ToString() == name;
-}
-
 // The text for a log line: shortened, without control characters.
 std::string Shown(std::string_view text) {
   std::string shown;
@@ -86,6 +81,11 @@ Status CheckDocumentPath(std::string_view path) {
                          "': expected <tree>/<name>..., such as kv/main/members");
 }
 
+bool IsProviderName(std::string_view name) {
+  const Result<Address> address = Address::Parse(name);
+  return address.ok() && address->port != 0 && address->ToString() == name;
+}
+
 std::int32_t AnnouncedWeight(std::int32_t weight) noexcept {
   return weight < kWeightUnset || weight > kMaxWeight ? kWeightUnset : weight;
 }
@@ -121,7 +121,7 @@ NodeReader::NodeReader(std::string registry, std::string service, Counters& coun
     : registry_(std::move(registry)), service_(std::move(service)), counters_(counters) {}
 
 bool NodeReader::IsProvider(std::string_view name) {
-  if (IsAddress(name)) return true;
+  if (IsProviderName(name)) return true;
   if (reported_.size() < kMaxReported && reported_.emplace(name).second) {
     ++counters_.ignored_names;
     LogWarning(registry_ + ": " + service_ + " has a node '" + Shown(name) +

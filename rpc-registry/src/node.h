@@ -18,6 +18,9 @@ Status CheckService(std::string_view service);
 Status CheckInstance(const Instance& instance);
 Status CheckDocumentPath(std::string_view path);
 
+// Whether a node's name is a provider's address in its canonical form.
+bool IsProviderName(std::string_view name);
+
 // A weight that Registration::SetWeight may be given; anything else is taken for kWeightUnset.
 std::int32_t AnnouncedWeight(std::int32_t weight) noexcept;
 
@@ -48,7 +51,7 @@ class NodeReader {
   // `counters` must outlive it.
   NodeReader(std::string registry, std::string service, Counters& counters);
 
-  // Whether a node's name is a provider's address in its canonical form.
+  // IsProviderName; what is none is reported.
   bool IsProvider(std::string_view name);
   // The effective weight: "-1" is kDefaultWeight; so is, with a warning, what is no number from -1
   // to kMaxWeight.

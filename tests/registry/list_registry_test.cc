@@ -25,6 +25,19 @@ TEST(ListRegistry, CannotRegister) {
   EXPECT_EQ(registry->documents(), nullptr);
 }
 
+TEST(ListRegistry, ShowsItsListAndCannotReweigh) {
+  const auto registry = OpenOrDie("list://b:2*300,a:1");
+  const auto entries = registry->Inspect("a.A");
+  ASSERT_TRUE(entries.ok());
+  ASSERT_EQ(entries->size(), 2u);
+  EXPECT_EQ(entries->back().address, "b:2");
+  EXPECT_EQ(entries->back().weight, 300);
+  EXPECT_FALSE(entries->back().since);
+  const Status status = registry->Reweigh("a.A", "a:1", 5);
+  EXPECT_EQ(status.code(), StatusCode::kUnimplemented);
+  EXPECT_THAT(status.ToString(), HasSubstr("list://b:2*300,a:1 is a fixed list"));
+}
+
 TEST(RegistryUrl, MalformedOnesAreRefusedWithTheReason) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "expected scheme://"},

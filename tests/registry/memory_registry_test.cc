@@ -31,6 +31,26 @@ TEST(MemoryRegistry, IsSharedByNameAndFollowsChanges) {
   EXPECT_EQ(elsewhere.All().size(), 1u);
 }
 
+TEST(MemoryRegistry, ShowsAndReweighsWhatIsRegistered) {
+  const auto provider = OpenOrDie("mem://operated");
+  const auto consumer = OpenOrDie("mem://operated");
+  Watched watched(*consumer, "a.A");
+  const auto registration = provider->Register(
+      {.service = "a.A", .address = "h:1", .weight = 3, .facts = {{"version", "1.2"}}});
+  auto entries = consumer->Inspect("a.A");
+  ASSERT_TRUE(entries.ok()) << entries.status().ToString();
+  ASSERT_EQ(entries->size(), 1u);
+  EXPECT_EQ(entries->front().weight_text, "3");
+  EXPECT_TRUE(entries->front().since);
+  EXPECT_EQ(entries->front().facts.at("version"), "1.2");
+  EXPECT_EQ(entries->front().facts.count("started"), 1u);
+  EXPECT_TRUE(consumer->Reweigh("a.A", "h:1", 0).ok());
+  EXPECT_TRUE(watched.Becomes({{"h:1", 0}}));
+  EXPECT_EQ(consumer->Reweigh("a.A", "h:2", 0).code(), StatusCode::kNotFound);
+  EXPECT_EQ(consumer->Reweigh("a.A", "h:1", 10'001).code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(consumer->Inspect("b.B")->empty());
+}
+
 TEST(Subscription, ItsDestructorWaitsForTheRunningListenerAndEndsTheCalls) {
   const auto registry = OpenOrDie("mem://closing");
   std::latch entered(1);

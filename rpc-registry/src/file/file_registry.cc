@@ -3,21 +3,22 @@
 //
 // A dying process raises IN_CLOSE_WRITE just before the kernel gives its lock up, so a probe made
 // on that event may find the lock still held: the directory is read again a little later, twice.
-#include <dirent.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <random>
 #include <system_error>
 #include <utility>
 
 #include "board.h"
 #include "executor.h"
+#include "facts.h"
 #include "file/directory_watch.h"
 #include "file/file_documents.h"
-#include "file/node_file.h"
+#include "file/operator.h"
+#include "file/service_folder.h"
 #include "listener.h"
 #include "node.h"
 #include "schemes.h"
@@ -31,38 +32,10 @@ using std::chrono::milliseconds;
 
 // When to look again after somebody closed a node for writing.
 constexpr milliseconds kSecondProbes[] = {milliseconds(10), milliseconds(100)};
-// A node that is held may be held by a process that is just dying: that passes. What lasts longer
-// is a second living process.
-constexpr milliseconds kQuickRetry{20};
-constexpr int kQuickRetries = 25;
-constexpr milliseconds kSlowRetry{1000};
-// Whoever rewrites a node with an ordinary program truncates it first: an empty node keeps its
-// weight for so long.
-constexpr milliseconds kSettling{100};
+// How often a directory that is gone, or cannot be read or watched, is tried again.
+constexpr milliseconds kRetry{1000};
 // A backstop should an event ever be missed.
 constexpr milliseconds kReconcile{30'000};
-
-// One announcement of this process.
-struct Announcement {
-  Instance instance;
-  std::uint64_t board_id = 0;
-  std::unique_ptr<NodeClaim> claim;
-  bool stood = false;  // at least once
-  bool retrying = false;
-  int failures = 0;  // in a row
-};
-
-// One service: its directory, who listens, and what this process announces there.
-struct Folder {
-  Folder(std::string the_path, NodeReader the_reader)
-      : path(std::move(the_path)), reader(std::move(the_reader)) {}
-  std::string path;
-  int watch = -1;
-  NodeReader reader;
-  std::map<std::string, Executor::Clock::time_point> empty_since;  // by node
-  Feed<ProviderList> feed;
-  std::vector<std::shared_ptr<Announcement>> announcements;
-};
 
 class FileRegistry final : public Registry {
  public:
@@ -72,9 +45,10 @@ class FileRegistry final : public Registry {
         board_(url_),
         watch_(std::move(watch)),
         documents_(directory_, executor_, *watch_) {
+    health_.since = Executor::Clock::now();
     executor_.Follow(watch_->descriptor(), [this] { OnEvents(); });
     executor_.Post([this] {
-      WatchRoot();
+      LookAtRoot();
       ScheduleReconcile();
     });
   }
@@ -86,24 +60,27 @@ class FileRegistry final : public Registry {
   Status WaitUntilRegistered(std::int64_t timeout_ms) override { return board_.Wait(timeout_ms); }
   Result<std::vector<std::string>> Services() override;
   RegistryCounters counters() const override { return counters_.Read(); }
+  RegistryHealth health() const override {
+    const std::lock_guard lock(health_mutex_);
+    return health_;
+  }
+  Result<std::vector<ProviderEntry>> Inspect(std::string_view service) override {
+    return InspectFolder(url_, directory_, service);
+  }
+  Status Reweigh(std::string_view service, std::string_view address, std::int32_t weight) override {
+    return ReweighInFolder(url_, directory_, service, address, weight);
+  }
   DocumentStore* documents() noexcept override { return &documents_; }
 
  private:
   class FileRegistration;
 
   // All below on the executor's thread.
-  Folder& FolderOf(const std::string& service);
-  void WatchRoot();
-  bool Attach(Folder& folder);
+  ServiceFolder& FolderOf(const std::string& service);
+  void LookAtRoot();
+  void LookAtAll();
   void OnEvents();
-  void Rescan(Folder& folder);
-  std::int32_t WeightOf(Folder& folder, const std::string& name, const std::string& content);
-  void RescanAll();
-  void RescanLater(const std::string& service, milliseconds delay);
-  void Ensure(Folder& folder, const std::shared_ptr<Announcement>& announcement);
-  void Retry(const std::shared_ptr<Announcement>& announcement, milliseconds delay);
-  void Withdraw(const std::shared_ptr<Announcement>& announcement);
-  void SetWeight(Announcement& announcement, std::int32_t weight);
+  void UpdateHealth();
   void ScheduleReconcile();
 
   const std::string url_;
@@ -112,8 +89,12 @@ class FileRegistry final : public Registry {
   Counters counters_;
   const std::unique_ptr<DirectoryWatch> watch_;
   int root_watch_ = -1;
-  std::map<std::string, Folder> folders_;
+  std::string root_trouble_;
+  bool root_pending_ = false;
+  std::map<std::string, ServiceFolder> folders_;
   std::minstd_rand random_{std::random_device{}()};
+  mutable std::mutex health_mutex_;
+  RegistryHealth health_;
   Executor executor_;
   FileDocuments documents_;
 };
@@ -124,12 +105,13 @@ class FileRegistry::FileRegistration final : public Registration {
       : registry_(registry), announcement_(std::move(announcement)) {}
   ~FileRegistration() override {
     registry_.board_.Remove(announcement_->board_id);
-    registry_.executor_.Post(
-        [&registry = registry_, gone = announcement_] { registry.Withdraw(gone); });
+    registry_.executor_.Post([&registry = registry_, gone = announcement_] {
+      registry.FolderOf(gone->instance.service).Withdraw(gone);
+    });
   }
   void SetWeight(std::int32_t weight) override {
     registry_.executor_.Post([&registry = registry_, changed = announcement_, weight] {
-      registry.SetWeight(*changed, AnnouncedWeight(weight));
+      registry.FolderOf(changed->instance.service).SetWeight(*changed, AnnouncedWeight(weight));
     });
   }
 
@@ -143,12 +125,10 @@ Result<std::unique_ptr<Registration>> FileRegistry::Register(Instance instance) 
   instance.address = Address::Parse(instance.address)->ToString();
   auto announcement = std::make_shared<Announcement>();
   announcement->board_id = board_.Add(instance.service + " at " + instance.address);
+  announcement->facts = FactsText(WithStart(instance.facts)) + "\n";
   announcement->instance = std::move(instance);
-  executor_.Post([this, announcement] {
-    Folder& folder = FolderOf(announcement->instance.service);
-    folder.announcements.push_back(announcement);
-    Rescan(folder);
-  });
+  executor_.Post(
+      [this, announcement] { FolderOf(announcement->instance.service).Announce(announcement); });
   return std::unique_ptr<Registration>(
       std::make_unique<FileRegistration>(*this, std::move(announcement)));
 }
@@ -157,14 +137,10 @@ Result<std::unique_ptr<Subscription>> FileRegistry::Watch(std::string service,
                                                           ProviderListener listener) {
   if (Status status = CheckService(service); !status.ok()) return status;
   auto slot = std::make_shared<ProviderSlot>(std::move(listener));
-  executor_.Post([this, service, slot] {
-    Folder& folder = FolderOf(service);
-    folder.feed.Add(slot);
-    Rescan(folder);
-  });
+  executor_.Post([this, service, slot] { FolderOf(service).Listen(slot); });
   return std::unique_ptr<Subscription>(
       std::make_unique<SlotSubscription<ProviderList>>(slot, [this, service, slot] {
-        executor_.Post([this, service, slot] { FolderOf(service).feed.Remove(slot); });
+        executor_.Post([this, service, slot] { FolderOf(service).Forget(slot); });
       }));
 }
 
@@ -181,177 +157,88 @@ Result<std::vector<std::string>> FileRegistry::Services() {
   return services;
 }
 
-Folder& FileRegistry::FolderOf(const std::string& service) {
-  const auto [place, fresh] = folders_.try_emplace(service, directory_ + "/" + service,
-                                                   NodeReader(url_, service, counters_));
+ServiceFolder& FileRegistry::FolderOf(const std::string& service) {
+  const auto [place, fresh] =
+      folders_.try_emplace(service,
+                           FolderContext{url_, directory_, board_, counters_, *watch_, executor_,
+                                         [this] { UpdateHealth(); }},
+                           service);
   return place->second;
 }
 
-void FileRegistry::WatchRoot() {
+// Follows the registry's own directory, making it if it is gone.
+void FileRegistry::LookAtRoot() {
   std::error_code error;
   std::filesystem::create_directories(directory_, error);
-  root_watch_ = watch_->Add(directory_);
-  if (root_watch_ >= 0) return;
-  LogWarning(url_ + ": cannot watch the directory: " + std::generic_category().message(errno) +
-             "; looked at again every 30 s");
+  // The same directory gives the same watch; another one may have taken its place.
+  const int watch = watch_->Add(directory_);
+  if (watch < 0 && !error) error = {errno, std::generic_category()};
+  if (root_watch_ >= 0 && watch != root_watch_) watch_->Remove(root_watch_);
+  const bool replaced = watch != root_watch_ && watch >= 0;
+  root_watch_ = watch;
+  // Too many watches: it can still be read, now and then.
+  const bool readable = watch >= 0 || error.value() == ENOSPC || error.value() == ENOMEM;
+  root_trouble_ = readable ? "" : "cannot read " + directory_ + ": " + error.message();
+  if (replaced || watch < 0) LookAtAll();
+  UpdateHealth();
+  if (watch >= 0 || root_pending_) return;
+  root_pending_ = true;
+  executor_.PostAfter(kRetry, [this] {
+    root_pending_ = false;
+    LookAtRoot();
+  });
 }
 
-// Follows the service's directory. It is made only when this process has something to put there.
-bool FileRegistry::Attach(Folder& folder) {
-  if (folder.watch >= 0) return true;
-  if (!folder.announcements.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(folder.path, error);
-    if (error) {
-      for (const auto& announcement : folder.announcements) {
-        std::string why = "cannot create " + folder.path + ": " + error.message();
-        if (board_.SetMissing(announcement->board_id, why)) LogWarning(url_ + ": " + why);
-      }
-      return false;
-    }
-  }
-  folder.watch = watch_->Add(folder.path);
-  if (folder.watch < 0 && errno != ENOENT) {
-    LogWarning(url_ + ": cannot watch " + folder.path + ": " +
-               std::generic_category().message(errno));
-  }
-  return folder.watch >= 0 || !folder.announcements.empty();
+void FileRegistry::LookAtAll() {
+  for (auto& [service, folder] : folders_) folder.Look();
 }
 
 void FileRegistry::OnEvents() {
+  bool root_ended = false;
   std::map<std::string, bool> changed;  // service -> whether a writer closed
   for (const DirectoryWatch::Event& event : watch_->Read()) {
-    if (event.watch < 0) {
-      for (const auto& [service, folder] : folders_) changed[service] = true;
-    } else if (event.watch == root_watch_) {
-      if (event.ended) WatchRoot();
-      if (event.ended || folders_.contains(event.name)) {
-        for (const auto& [service, folder] : folders_) changed[service];
-      }
+    if (event.watch >= 0 && event.watch == root_watch_) {
+      root_ended |= event.ended;
+      if (folders_.contains(event.name)) changed[event.name];
     } else {
       for (auto& [service, folder] : folders_) {
-        if (folder.watch != event.watch) continue;
-        if (event.ended) folder.watch = -1;
-        if (event.ended || !event.name.starts_with('.')) changed[service] |= event.closed_writer;
+        if (folder.Concerns(event)) changed[service] |= event.closed_writer;
       }
     }
     documents_.OnEvent(event);
   }
+  if (root_ended) LookAtRoot();
   for (const auto& [service, writer_closed] : changed) {
-    Rescan(FolderOf(service));
+    FolderOf(service).Look();
     if (!writer_closed) continue;
-    for (const milliseconds delay : kSecondProbes) RescanLater(service, delay);
+    for (const milliseconds delay : kSecondProbes) FolderOf(service).LookAgain(delay);
   }
 }
 
-void FileRegistry::RescanLater(const std::string& service, milliseconds delay) {
-  executor_.PostAfter(delay, [this, service] { Rescan(FolderOf(service)); });
-}
-
-void FileRegistry::Rescan(Folder& folder) {
-  auto providers = std::make_shared<std::vector<Provider>>();
-  std::vector<std::string> dead;
-  if (Attach(folder)) {
-    for (const auto& announcement : folder.announcements) Ensure(folder, announcement);
-    DIR* entries = ::opendir(folder.path.c_str());
-    while (const dirent* entry = entries != nullptr ? ::readdir(entries) : nullptr) {
-      const std::string name = entry->d_name;
-      if (name.starts_with('.') || !folder.reader.IsProvider(name)) continue;
-      const NodeState node = ProbeNode(folder.path, name);
-      if (node.kind == NodeState::Kind::kDead) dead.push_back(name);
-      if (node.kind != NodeState::Kind::kAlive) continue;
-      providers->push_back({name, WeightOf(folder, name, node.content)});
-    }
-    if (entries != nullptr) ::closedir(entries);
+void FileRegistry::UpdateHealth() {
+  std::string trouble = root_trouble_;
+  for (auto folder = folders_.begin(); trouble.empty() && folder != folders_.end(); ++folder) {
+    trouble = folder->second.trouble();
   }
-  std::sort(providers->begin(), providers->end(),
-            [](const Provider& a, const Provider& b) { return a.address < b.address; });
-  const auto& last = folder.feed.last();
-  if (!last || **last != *providers) folder.feed.Publish(std::move(providers));
-  SweepNodes(folder.path, dead);
-}
-
-std::int32_t FileRegistry::WeightOf(Folder& folder, const std::string& name,
-                                    const std::string& content) {
-  if (!content.empty()) {
-    folder.empty_since.erase(name);
-    return folder.reader.Weight(name, content);
-  }
-  if (folder.feed.last()) {
-    for (const Provider& known : **folder.feed.last()) {
-      if (known.address != name) continue;
-      const auto now = Executor::Clock::now();
-      const auto [since, fresh] = folder.empty_since.try_emplace(name, now);
-      if (fresh) RescanLater(folder.path.substr(directory_.size() + 1), kSettling * 11 / 10);
-      if (now < since->second + kSettling) return known.weight;
+  const std::lock_guard lock(health_mutex_);
+  if (health_.connected != trouble.empty()) {
+    health_.connected = trouble.empty();
+    health_.since = Executor::Clock::now();
+    if (health_.connected) {
+      LogInfo(url_ + ": can be read again");
+    } else {
+      ++counters_.disconnections;
+      LogWarning(url_ + ": " + trouble + "; what is known stays in use, tried again every second");
     }
   }
-  return folder.reader.Weight(name, content);
-}
-
-void FileRegistry::RescanAll() {
-  for (auto& [service, folder] : folders_) Rescan(folder);
-}
-
-void FileRegistry::Ensure(Folder& folder, const std::shared_ptr<Announcement>& announcement) {
-  if (announcement->claim && announcement->claim->Stands()) return;
-  announcement->claim.reset();
-  const Instance& instance = announcement->instance;
-  Result<std::unique_ptr<NodeClaim>> claim =
-      NodeClaim::Make(folder.path, instance.address, instance.weight);
-  if (claim.ok()) {
-    announcement->claim = *std::move(claim);
-    announcement->failures = 0;
-    if (announcement->stood) {
-      ++counters_.restorations;
-      LogInfo(url_ + ": " + instance.address + " for " + instance.service +
-              " had been removed; registered again");
-    }
-    announcement->stood = true;
-    board_.SetStanding(announcement->board_id);
-    return;
-  }
-  std::string why(claim.status().message());
-  if (claim.status().code() == StatusCode::kAlreadyExists) {
-    why = "two processes claim " + instance.address + " for " + instance.service + ": " + why +
-          "; stop one of them";
-  }
-  board_.SetMissing(announcement->board_id, why);
-  const bool passing = ++announcement->failures <= kQuickRetries;
-  if (announcement->failures == kQuickRetries + 1) LogError(url_ + ": " + why);
-  Retry(announcement, passing ? kQuickRetry : kSlowRetry);
-}
-
-void FileRegistry::Retry(const std::shared_ptr<Announcement>& announcement, milliseconds delay) {
-  if (announcement->retrying) return;
-  announcement->retrying = true;
-  executor_.PostAfter(delay, [this, weak = std::weak_ptr<Announcement>(announcement)] {
-    const std::shared_ptr<Announcement> pending = weak.lock();
-    if (!pending) return;
-    pending->retrying = false;
-    Rescan(FolderOf(pending->instance.service));
-  });
-}
-
-void FileRegistry::Withdraw(const std::shared_ptr<Announcement>& announcement) {
-  announcement->claim.reset();
-  Folder& folder = FolderOf(announcement->instance.service);
-  std::erase(folder.announcements, announcement);
-}
-
-void FileRegistry::SetWeight(Announcement& announcement, std::int32_t weight) {
-  announcement.instance.weight = weight;
-  if (!announcement.claim) return;
-  if (Status status = announcement.claim->SetWeight(weight); !status.ok()) {
-    LogError(url_ + ": " + status.ToString());
-  }
+  health_.trouble = std::move(trouble);
 }
 
 void FileRegistry::ScheduleReconcile() {
   const auto spread = std::uniform_int_distribution<int>(80, 120)(random_);
   executor_.PostAfter(kReconcile * spread / 100, [this] {
-    if (root_watch_ < 0) WatchRoot();
-    RescanAll();
+    LookAtRoot();
+    LookAtAll();
     documents_.Reconcile();
     ScheduleReconcile();
   });
