@@ -16,6 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using weir::testing::TempDir;
 using weir::testing::WaitUntil;
 
@@ -153,6 +154,35 @@ TEST_F(DiscoveryTest, ProvidersThatWereNeverCalledProveThemselvesToo) {
   puppet_->Tell({});
   EXPECT_TRUE(WaitUntil([&] { return Logged("but 1 more answer"); }, 10s));
   EXPECT_EQ(Answering(echo, 10), std::set<std::string>{"a"});
+}
+
+TEST_F(DiscoveryTest, WhoVanishesAndReturnsKeepsItsConnection) {
+  const auto a = Serve("a");
+  const auto b = Serve("b");
+  const auto c = Serve("c");
+  Channel channel("puppet://p", {.keep_answering = 0s});
+  Echo::Stub echo(channel);
+  puppet_->Tell({At(*a), At(*b), At(*c)});
+  EXPECT_EQ(Answering(echo, 9), (std::set<std::string>{"a", "b", "c"}));
+  puppet_->Tell({At(*a)});
+  EXPECT_EQ(Answering(echo, 9), std::set<std::string>{"a"});
+  puppet_->Tell({At(*a), At(*b), At(*c)});
+  EXPECT_EQ(Answering(echo, 9), (std::set<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(b->stats().connections_accepted, 1u);
+  EXPECT_EQ(c->stats().connections_accepted, 1u);
+}
+
+TEST_F(DiscoveryTest, RegistriesAreInTheMetricsAsLongAsTheyAreOpen) {
+  {
+    const auto one = Registries().Open("mem://metrics");
+    ASSERT_TRUE(one.ok());
+    EXPECT_THAT(MetricsText(), HasSubstr("weir_registry_open{registry=\"mem://metrics\"} 1\n"));
+    EXPECT_THAT(MetricsText(),
+                HasSubstr("weir_registry_connected{registry=\"mem://metrics\"} 1\n"));
+    const auto puppet = Registries().Open("puppet://p");
+    EXPECT_THAT(MetricsText(), HasSubstr("weir_registry_connected{registry=\"puppet://p\"} 0\n"));
+  }
+  EXPECT_THAT(MetricsText(), Not(HasSubstr("mem://metrics")));
 }
 
 TEST_F(DiscoveryTest, WhereItIsSwitchedOffAnEmptyListIsBelieved) {
