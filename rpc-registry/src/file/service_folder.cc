@@ -97,8 +97,8 @@ void ServiceFolder::Look() {
 
 // Follows the service's directory. It is made only when this process has something to put there.
 bool ServiceFolder::Attach() {
+  std::error_code error;
   if (!announcements_.empty()) {
-    std::error_code error;
     std::filesystem::create_directories(folder_.nodes, error);
     if (error) {
       const std::string why = "cannot create " + folder_.nodes + ": " + error.message();
@@ -113,20 +113,21 @@ bool ServiceFolder::Attach() {
   }
   // The same directory gives the same watch; another one may have taken its place.
   const int watch = context_.watch.Add(folder_.nodes);
-  if (watch < 0 && errno != ENOENT && errno != EACCES && errno != ENOTDIR && watch_ >= 0) {
-    LogWarning(context_.url + ": cannot watch " + folder_.nodes + ": " + Reason(errno) +
+  const int why_not = watch < 0 ? errno : 0;
+  if (watch_ >= 0 && (why_not == ENOSPC || why_not == ENOMEM)) {
+    LogWarning(context_.url + ": cannot watch " + folder_.nodes + ": " + Reason(why_not) +
                "; looked at every second instead");
   }
   if (watch_ >= 0 && watch != watch_) context_.watch.Remove(watch_);
   watch_ = watch;
-  if (watch_ < 0 && (!announcements_.empty() || errno != ENOENT) && !retry_pending_) {
+  if (watch_ < 0 && (!announcements_.empty() || why_not != ENOENT) && !retry_pending_) {
     retry_pending_ = true;
     context_.executor.PostAfter(kSlowRetry, [this] {
       retry_pending_ = false;
       Look();
     });
   }
-  return watch_ >= 0 || std::filesystem::exists(folder_.nodes);
+  return !error && (watch_ >= 0 || std::filesystem::is_directory(folder_.nodes, error));
 }
 
 void ServiceFolder::Ensure(const std::shared_ptr<Announcement>& announcement) {
