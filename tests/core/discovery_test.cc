@@ -156,6 +156,23 @@ TEST_F(DiscoveryTest, ProvidersThatWereNeverCalledProveThemselvesToo) {
   EXPECT_EQ(Answering(echo, 10), std::set<std::string>{"a"});
 }
 
+TEST_F(DiscoveryTest, WhoComesBackIsConnectedToAtOnce) {
+  auto a = Serve("a");
+  const std::string address = a->address();
+  Channel channel("puppet://p", {.reconnect_min = 20s, .reconnect_max = 20s});
+  Echo::Stub echo(channel);
+  puppet_->Tell({At(*a)});
+  EXPECT_EQ(Answering(echo, 3), std::set<std::string>{"a"});
+  a.reset();
+  EXPECT_TRUE(WaitUntil([&] { return !echo.Idempotent({}).ok(); }, 10s));
+  puppet_->Tell({});
+  Server again({.listen = address});
+  again.Add(std::make_unique<EchoService>("again"));
+  ASSERT_TRUE(again.Start().ok());
+  puppet_->Tell({At(again)});
+  EXPECT_TRUE(WaitUntil([&] { return Answering(echo, 1) == std::set<std::string>{"again"}; }, 10s));
+}
+
 TEST_F(DiscoveryTest, WhoVanishesAndReturnsKeepsItsConnection) {
   const auto a = Serve("a");
   const auto b = Serve("b");

@@ -118,6 +118,7 @@ TEST_F(KeptProvidersTest, TheyAreReleasedAsTheyAreShownAgain) {
   now_ += 1s;
   Review();
   EXPECT_EQ(Update({"h:2"}), all_);
+  EXPECT_EQ(kept_.returned(), std::vector<std::string>{"h:2"});
   EXPECT_EQ(kept_.size(), 3u);
   const std::set<std::string> five = {"h:1", "h:2", "h:3", "h:4", "h:5"};
   EXPECT_EQ(Update({"h:2", "h:5"}), five);

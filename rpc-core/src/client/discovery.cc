@@ -93,6 +93,11 @@ void Discovery::OnProviders(const ProviderList& announced) {
     LogInfo(channel_.registry_url() + " shows the providers of " + route_.service() + " again");
   }
   Publish(list);
+  if (!kept_.returned().empty()) {
+    for (std::uint32_t i = 0; i < channel_.runtime().size(); ++i) {
+      route_.OnShard(i, [all = kept_.returned()](RouteShard& shard) { shard.OnReturned(all); });
+    }
+  }
   // Nobody vouches for what is kept.
   if (!cache_ || !kept_.empty() || announced->empty()) return;
   confirmed_ = now;

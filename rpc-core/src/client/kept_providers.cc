@@ -10,9 +10,10 @@ ProviderList KeptProviders::Update(const ProviderList& announced, Clock::time_po
     // What was shown until now was seen until now.
     for (const Provider& provider : *announced_) seen_[provider.address].last = now;
   }
+  returned_.clear();
   for (const Provider& provider : *announced) {
     seen_[provider.address] = {provider, now};
-    kept_.erase(provider.address);
+    if (kept_.erase(provider.address) > 0) returned_.push_back(provider.address);
   }
   std::erase_if(seen_, [&](const auto& entry) { return now - entry.second.last > kMemory; });
   announced_ = announced;

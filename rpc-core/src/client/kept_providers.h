@@ -43,7 +43,9 @@ class KeptProviders {
   std::size_t size() const noexcept { return kept_.size(); }
   bool empty() const noexcept { return kept_.empty(); }
   std::vector<std::string> addresses() const;
-  // How many of them have answered.
+  // Those that the last Update released because the registry shows them again.
+  const std::vector<std::string>& returned() const noexcept { return returned_; }
+  // How many of those kept have answered.
   std::size_t proven() const noexcept;
 
  private:
@@ -62,6 +64,7 @@ class KeptProviders {
   const std::chrono::nanoseconds limit_;
   ProviderList announced_;
   ProviderList list_;
+  std::vector<std::string> returned_;
   std::map<std::string, Kept> kept_;
   std::map<std::string, Seen> seen_;  // within kMemory
 };

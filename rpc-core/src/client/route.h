@@ -51,6 +51,8 @@ class RouteShard {
   void GiveUpOnRegistry(const Status& why);
   // Has the route tick at that time; only the first shard of a route is asked.
   void TickAt(Reactor::Clock::time_point time);
+  // These providers have been announced anew: no reason to wait before connecting to them.
+  void OnReturned(const std::vector<std::string>& addresses);
   // Asks these providers for a sign of life; without `connect` only those that are connected.
   void Probe(const std::vector<std::string>& addresses, bool connect);
   // Tells the channel's LiveLinks when they were last heard.

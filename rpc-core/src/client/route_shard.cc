@@ -192,6 +192,11 @@ void RouteShard::TickAt(Reactor::Clock::time_point time) {
   if (closed_.ok()) reactor().SetTimer(tick_, time);
 }
 
+void RouteShard::OnReturned(const std::vector<std::string>& addresses) {
+  if (!closed_.ok()) return;
+  for (const std::string& address : addresses) client_.Link(address).ResetBackoff();
+}
+
 void RouteShard::Probe(const std::vector<std::string>& addresses, bool connect) {
   if (!closed_.ok()) return;
   for (const std::string& address : addresses) {
