@@ -51,7 +51,9 @@ if [[ -z $programs ]]; then
   step "Building (build/release)"
   if $bootstrap; then scripts/bootstrap.sh; fi
   configured=$(cmake --preset release 2>&1) || { echo "$configured" >&2; exit 1; }
-  cmake --build --preset release --target weir weir-kv weir-kv-server store-tour
+  targets=(weir weir-kv weir-kv-server store-tour)
+  if $zookeeper; then targets+=(private-zookeeper); fi
+  cmake --build --preset release --target "${targets[@]}"
   programs=$PWD/build/release/bin
 fi
 readonly bin=$programs
@@ -78,46 +80,13 @@ wait_for_line() {  # file pattern what
   fail "$3 did not get ready within 30 s"
 }
 
+# A private ZooKeeper that ends with this script, however that ends: it reads from the script.
 start_zookeeper() {
-  local jars=/usr/share/java port
-  [[ -r $jars/zookeeper.jar ]] || fail "ZooKeeper's jar is not installed; run scripts/bootstrap.sh"
-  for _ in {1..20}; do
-    port=$((20000 + RANDOM % 20000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break  # nobody listens there
-  done
-  mkdir -p "$work/zookeeper/data"
-  cat >"$work/zookeeper/zoo.cfg" <<CFG
-tickTime=500
-initLimit=20
-syncLimit=20
-dataDir=$work/zookeeper/data
-clientPort=$port
-clientPortAddress=127.0.0.1
-admin.enableServer=false
-4lw.commands.whitelist=*
-minSessionTimeout=1000
-CFG
-  java -Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-    "-Dorg.slf4j.simpleLogger.logFile=$work/zookeeper/zk.log" \
-    -cp "$jars/zookeeper.jar:$jars/slf4j-simple.jar" \
-    org.apache.zookeeper.server.quorum.QuorumPeerMain "$work/zookeeper/zoo.cfg" \
-    >"$work/zookeeper/out" 2>&1 &
-  pids[zookeeper]=$!
-  local i
-  for ((i = 0; i < 300; ++i)); do
-    if { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null; then
-      echo srvr >&3
-      if timeout 2 cat <&3 2>/dev/null | grep -q '^Mode:'; then
-        exec 3>&- || true
-        registry="zk://127.0.0.1:$port/rpc?session_timeout_ms=4000"
-        return 0
-      fi
-      exec 3>&- || true
-    fi
-    sleep 0.1
-  done
-  cat "$work/zookeeper/out" >&2
-  fail "ZooKeeper did not get ready within 30 s"
+  [[ -x $bin/private-zookeeper ]] || fail "there is no private-zookeeper in $bin; build it first"
+  coproc ZOOKEEPER { exec "$bin/private-zookeeper" 2>"$work/zookeeper.log"; }
+  pids[zookeeper]=$ZOOKEEPER_PID
+  read -r -t 60 registry <&"${ZOOKEEPER[0]}" ||
+    fail "ZooKeeper did not get ready: $(<"$work/zookeeper.log")"
 }
 
 start_provider() {  # name weight listen
