@@ -80,6 +80,14 @@ std::map<std::string, std::uint64_t> ZooKeeperEnsemble::Ephemerals() const {
   return leader ? members_[*leader]->Ephemerals() : std::map<std::string, std::uint64_t>();
 }
 
+std::set<std::uint64_t> ZooKeeperEnsemble::Sessions() const {
+  std::set<std::uint64_t> sessions;
+  for (const auto& member : members_) {
+    if (member->Serves()) sessions.merge(member->Sessions());
+  }
+  return sessions;
+}
+
 void ZooKeeperEnsemble::ExpireSession(std::uint64_t session) const {
   const auto leader = Leader();
   if (!leader) throw std::runtime_error("cannot expire a session: no ZooKeeper server leads");

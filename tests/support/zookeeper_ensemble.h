@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ class ZooKeeperEnsemble {
 
   // As the leader sees them; empty while there is none.
   std::map<std::string, std::uint64_t> Ephemerals() const;
+  // The sessions whose owners are connected to any of the servers.
+  std::set<std::uint64_t> Sessions() const;
   // Ends a session by force; see ExpireZooKeeperSession. Needs a quorum.
   void ExpireSession(std::uint64_t session) const;
 
