@@ -22,15 +22,14 @@ bool IsPart(std::string_view part, std::string_view also) {
          });
 }
 
-// The text for a log line: shortened, without control characters.
+}  // namespace
+
 std::string Shown(std::string_view text) {
   std::string shown;
   for (const char c : text.substr(0, 40))
     shown += std::isprint(static_cast<unsigned char>(c)) ? c : '?';
   return shown + (text.size() > 40 ? "..." : "");
 }
-
-}  // namespace
 
 Status CheckService(std::string_view service) {
   if (IsPart(service, "")) return {};
@@ -140,6 +139,14 @@ std::int32_t NodeReader::Weight(std::string_view name, std::string_view text) {
                "; counted as " + std::to_string(kDefaultWeight));
   }
   return kDefaultWeight;
+}
+
+void NodeReader::Refused(std::string_view name) {
+  if (reported_.size() >= kMaxReported || !reported_.insert(std::string(name) + " refused").second)
+    return;
+  LogWarning(registry_ + ": not authorised to read the weight of " + std::string(name) + " for " +
+             service_ + "; counted as " + std::to_string(kDefaultWeight) +
+             ". Make the node readable for everybody");
 }
 
 }  // namespace weir::discovery

@@ -30,6 +30,9 @@ std::optional<std::int32_t> ParseWeight(std::string_view text);
 // What consumers make of it: 0..kMaxWeight.
 std::int32_t EffectiveWeight(std::string_view text);
 
+// A text that others wrote, for a log line: shortened, without control characters.
+std::string Shown(std::string_view text);
+
 // The live form of RegistryCounters. Thread-safe.
 struct Counters {
   std::atomic<std::uint64_t> ignored_names{0};
@@ -56,6 +59,8 @@ class NodeReader {
   // The effective weight: "-1" is kDefaultWeight; so is, with a warning, what is no number from -1
   // to kMaxWeight.
   std::int32_t Weight(std::string_view name, std::string_view text);
+  // The node exists but may not be read; consumers take it for kDefaultWeight.
+  void Refused(std::string_view name);
 
  private:
   const std::string registry_;

@@ -2,20 +2,13 @@
 
 #include <zookeeper/zookeeper.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "node.h"
+#include "weir/log.h"
 
 namespace weir::discovery {
-struct ZkDocuments::Request::Answer {
-  std::mutex mutex;
-  std::condition_variable given;
-  std::optional<ZkReply> reply;
-  bool abandoned = false;
-};
 
 std::string ZkDocuments::Node(std::string_view path) const {
   return url_.root + "-" + std::string(path);
@@ -27,16 +20,14 @@ Result<ZkReply> ZkDocuments::Await(Request request) {
                               " cannot be reached from a listener, which must not block");
   }
   const std::string node = request.node;
-  const auto answer = request.answer = std::make_shared<Request::Answer>();
+  const auto answer = request.answer = std::make_shared<Awaited<ZkReply>>();
   executor_.Post([this, shared = std::make_shared<Request>(std::move(request))] { Start(shared); });
-  std::unique_lock lock(answer->mutex);
-  if (answer->given.wait_for(lock, kDocumentTimeout, [&] { return answer->reply.has_value(); })) {
-    return *std::move(answer->reply);
-  }
-  answer->abandoned = true;
+  if (std::optional<ZkReply> reply = answer->Wait(kDocumentTimeout)) return *std::move(reply);
+  const RegistryHealth health = session_.health();
   return Unavailable(url_.text + ": no answer about " + node + " within " +
-                     std::to_string(kDocumentTimeout.count()) + " ms; is ZooKeeper running at " +
-                     url_.hosts + "?");
+                     std::to_string(kDocumentTimeout.count()) + " ms" +
+                     (health.connected ? "; is ZooKeeper overloaded?"
+                                       : ": " + health.trouble + ". Start it or correct the URL"));
 }
 
 Result<Document> ZkDocuments::Read(std::string_view path) {
@@ -82,13 +73,15 @@ Result<std::vector<std::string>> ZkDocuments::List(const std::string& node) {
 }
 
 void ZkDocuments::Start(const std::shared_ptr<Request>& request) {
+  // A caller that was told of the failure must not find it done much later.
+  if (request->answer->abandoned()) return;
   if (!session_.connected()) {
     waiting_.push_back(request);
     return;
   }
   const auto answered = [this, request](ZkReply reply) { OnAnswer(request, std::move(reply)); };
   if (request->list) return session_.Children(request->node, false, answered);
-  if (!request->write) return session_.Get(request->node, answered);
+  if (!request->write) return session_.Get(request->node, /*watch=*/false, answered);
   request->uncertain ? Verify(request) : StartWrite(request);
 }
 
@@ -107,7 +100,7 @@ void ZkDocuments::StartWrite(const std::shared_ptr<Request>& request) {
 // The connection broke while the server may have been writing: our own content in the version we
 // wanted is success, the old version means that nothing happened.
 void ZkDocuments::Verify(const std::shared_ptr<Request>& request) {
-  session_.Get(request->node, [this, request](ZkReply reply) {
+  session_.Get(request->node, /*watch=*/false, [this, request](ZkReply reply) {
     const std::int64_t now = reply.code == ZOK ? reply.version : -1;
     if (reply.code != ZOK && reply.code != ZNONODE) return OnAnswer(request, std::move(reply));
     if (now == request->expected_version) return StartWrite(request);
@@ -118,16 +111,12 @@ void ZkDocuments::Verify(const std::shared_ptr<Request>& request) {
 }
 
 void ZkDocuments::OnAnswer(const std::shared_ptr<Request>& request, ZkReply reply) {
-  Request::Answer& answer = *request->answer;
-  const std::lock_guard lock(answer.mutex);
-  if (answer.abandoned) return;
   if (IsConnectionFailure(reply.code)) {
     request->uncertain = request->write;
     waiting_.push_back(request);
     return;
   }
-  answer.reply = std::move(reply);
-  answer.given.notify_all();
+  request->answer->Give(std::move(reply));
 }
 
 void ZkDocuments::OnConnected() {
@@ -163,9 +152,14 @@ bool ZkDocuments::OnChange(const std::string& node) {
 
 void ZkDocuments::Refresh(const std::string& node) {
   if (!session_.connected()) return;
-  session_.Get(node, [this, node](ZkReply reply) {
+  session_.Get(node, /*watch=*/true, [this, node](ZkReply reply) {
     if (reply.code == ZOK) return Publish(node, {std::move(reply.data), reply.version});
-    if (reply.code != ZNONODE) return;
+    if (reply.code != ZNONODE) {
+      if (!IsConnectionFailure(reply.code) && unreadable_.insert(node).second) {
+        LogWarning(url_.text + ": cannot read the document " + node + ": " + ZkError(reply.code));
+      }
+      return;
+    }
     // A read sets no watch on what is not there; this does.
     session_.Exists(node, [this, node](const ZkReply& seen) {
       if (seen.code == ZNONODE) Publish(node, {});
@@ -177,6 +171,7 @@ void ZkDocuments::Refresh(const std::string& node) {
 void ZkDocuments::Publish(const std::string& node, Document document) {
   const auto feed = followed_.find(node);
   if (feed == followed_.end()) return;
+  unreadable_.erase(node);
   const auto& last = feed->second.last();
   if (last && last->version == document.version && last->content == document.content) return;
   feed->second.Publish(std::move(document));

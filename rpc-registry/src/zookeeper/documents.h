@@ -5,11 +5,13 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "executor.h"
 #include "listener.h"
 #include "weir/registry.h"
+#include "zookeeper/awaited.h"
 #include "zookeeper/session.h"
 
 namespace weir::discovery {
@@ -44,8 +46,7 @@ class ZkDocuments final : public DocumentStore {
     std::string content;
     std::int64_t expected_version = -1;
     bool uncertain = false;  // a write that may have happened: look before trying again
-    struct Answer;
-    std::shared_ptr<Answer> answer;
+    std::shared_ptr<Awaited<ZkReply>> answer;
   };
 
   std::string Node(std::string_view path) const;
@@ -63,6 +64,7 @@ class ZkDocuments final : public DocumentStore {
   // The executor's thread only.
   std::list<std::shared_ptr<Request>> waiting_;
   std::map<std::string, Feed<Document>> followed_;  // by node
+  std::set<std::string> unreadable_;                // of these, those reported as such
 };
 
 }  // namespace weir::discovery

@@ -1,204 +1,128 @@
 #include "zookeeper/provider_node.h"
 
-#include <zookeeper/zookeeper.h>
-
+#include <optional>
 #include <utility>
 
+#include "facts.h"
 #include "weir/log.h"
 
 namespace weir::discovery {
-namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
+std::string FactsRoot(const std::string& root) {
+  return root + "-meta";
+}
 
-// A node that was deleted under us comes back after a random moment, so that two who fight over it
-// do not do so in step.
-constexpr int kMaxJitterMs = 500;
-// So many replacements of other people's nodes within the window are a fight between the living.
-constexpr std::size_t kMaxFights = 3;
-constexpr seconds kFightWindow{60};
+FactsNode::FactsNode(Surroundings around, const std::string& root, const Instance& instance,
+                     std::function<void()> settled)
+    : EphemeralNode(around, FactsRoot(root) + "/" + instance.service + "/" + instance.address,
+                    FactsText(WithStart(instance.facts))),
+      settled_(std::move(settled)) {}
 
-}  // namespace
+void FactsNode::OnStanding(bool) {
+  reported_ = 0;
+}
 
-ProviderNode::ProviderNode(Surroundings around, const std::string& root, Instance instance,
-                           std::uint64_t board_id)
-    : around_(around),
-      instance_(std::move(instance)),
+void FactsNode::OnMissing(int code) {
+  if (IsConnectionFailure(code) || std::exchange(reported_, code) == code) return;
+  LogWarning(around().registry + ": cannot write the facts at " + path() + ": " + ZkError(code) +
+             "; the provider is registered without them");
+}
+
+std::shared_ptr<ProviderNode> ProviderNode::Make(Surroundings around, RegistrationBoard& board,
+                                                 const std::string& root, const Instance& instance,
+                                                 std::uint64_t board_id) {
+  const std::shared_ptr<ProviderNode> node(
+      new ProviderNode(around, board, root, instance, board_id));
+  node->facts_ = std::make_shared<FactsNode>(around, root, instance,
+                                             [weak = std::weak_ptr<ProviderNode>(node)] {
+                                               const auto self = weak.lock();
+                                               if (self && !std::exchange(self->facts_tried_, true))
+                                                 self->Sync();
+                                             });
+  return node;
+}
+
+ProviderNode::ProviderNode(Surroundings around, RegistrationBoard& board, const std::string& root,
+                           const Instance& instance, std::uint64_t board_id)
+    : EphemeralNode(around, root + "/" + instance.service + "/" + instance.address,
+                    std::to_string(instance.weight)),
+      board_(board),
       board_id_(board_id),
-      path_(root + "/" + instance_.service + "/" + instance_.address) {}
+      name_(instance.address + " for " + instance.service),
+      weight_(instance.weight) {}
 
-void ProviderNode::Sync() {
-  if (finished_ || !around_.session.connected()) return;
-  if (std::exchange(busy_, true)) {
-    again_ = true;
-    return;
-  }
-  around_.session.Exists(path_, Then(&ProviderNode::OnSeen));
-}
-
-void ProviderNode::OnSeen(const ZkReply& reply) {
-  if (withdrawn_) return Remove(reply);
-  switch (reply.code) {
-    case ZOK:
-      return around_.session.id() == reply.owner ? OnOurs() : TakeOver(reply);
-    case ZNONODE:
-      return Create();
-    default:
-      return Fail(reply.code);
-  }
-}
-
-void ProviderNode::OnOurs() {
-  if (!written_) {
-    written_ = true;
-    return around_.session.Set(path_, Weight(), -1, Then(&ProviderNode::OnWritten));
-  }
-  if (stood_in_ != around_.session.id()) {
-    LogInfo(around_.registry + ": registered " + instance_.address + " for " + instance_.service);
-  }
-  stood_in_ = around_.session.id();
-  around_.board.SetStanding(board_id_);
-  Rest();
-}
-
-void ProviderNode::OnWritten(const ZkReply& reply) {
-  if (reply.code == ZOK || reply.code == ZNONODE) return LookAgain();
-  written_ = false;
-  Fail(reply.code);
-}
-
-void ProviderNode::Create() {
-  if (stood_in_ == around_.session.id()) {
-    // It stood in this very session: somebody has deleted it.
-    stood_in_ = 0;
-    ++around_.counters.restorations;
-  }
-  written_ = true;
-  around_.session.Create(path_, Weight(), true, Then(&ProviderNode::OnCreated));
-}
-
-void ProviderNode::OnCreated(const ZkReply& reply) {
-  switch (reply.code) {
-    case ZOK:
-    case ZNODEEXISTS:
-      written_ = written_ && reply.code == ZOK;
-      return LookAgain();
-    case ZNONODE:
-      return around_.session.CreateParents(path_, [self = shared_from_this()](const ZkReply& made) {
-        made.code == ZOK ? self->LookAgain() : self->Fail(made.code);
-      });
-    default:
-      // After a lost connection it is not known whether the node was made: the next look tells.
-      written_ = false;
-      return Fail(reply.code);
-  }
-}
-
-void ProviderNode::TakeOver(const ZkReply& predecessor) {
-  if (!around_.session.IsOurs(predecessor.owner)) {
-    const auto now = Executor::Clock::now();
-    while (!fights_.empty() && now - fights_.front() > kFightWindow) fights_.pop_front();
-    if (fights_.size() >= kMaxFights) {
-      const std::string why = "two processes claim " + instance_.address + " for " +
-                              instance_.service + ": its node " + path_ +
-                              " is taken again and again by another session; stop one of them";
-      if (!std::exchange(fight_reported_, true)) LogError(around_.registry + ": " + why);
-      around_.board.SetMissing(board_id_, why);
-      return GiveUpForNow();
-    }
-    fights_.push_back(now);
-  }
-  written_ = true;
-  around_.session.Replace(path_, Weight(), predecessor.version, Then(&ProviderNode::OnReplaced));
-}
-
-void ProviderNode::OnReplaced(const ZkReply& reply) {
-  switch (reply.code) {
-    case ZOK:
-      ++around_.counters.takeovers;
-      LogInfo(around_.registry + ": replaced the node that a former process left for " +
-              instance_.address + " of " + instance_.service);
-      return LookAgain();
-    case ZNONODE:
-    case ZBADVERSION:
-    case ZNODEEXISTS:
-      written_ = false;
-      return LookAgain();
-    default:
-      written_ = false;
-      return Fail(reply.code);
-  }
-}
-
-void ProviderNode::Remove(const ZkReply& reply) {
-  if (!yields_ && reply.code == ZOK && reply.owner == around_.session.id()) {
-    around_.session.Delete(path_, reply.version, Then(&ProviderNode::Remove));
-    return;
-  }
-  if (reply.code == ZBADVERSION) return LookAgain();
-  // Deleted, gone, or somebody else's. When the connection failed, the next one looks again.
-  finished_ = yields_ || reply.code == ZOK || reply.code == ZNONODE || reply.code == ZNOAUTH;
-  busy_ = false;
-}
-
-void ProviderNode::LookAgain() {
-  busy_ = false;
-  again_ = false;
-  Sync();
-}
-
-void ProviderNode::Rest() {
-  busy_ = false;
-  if (std::exchange(again_, false)) Sync();
-}
-
-void ProviderNode::Fail(int code) {
-  const std::string why = ZkError(code);
-  // A failing connection is the session's to report.
-  if (around_.board.SetMissing(board_id_, why) && !IsConnectionFailure(code)) {
-    LogWarning(around_.registry + ": cannot register " + instance_.address + " for " +
-               instance_.service + " at " + path_ + ": " + why);
-  }
-  GiveUpForNow();
-}
-
-// Not again by itself, or an answer such as NOAUTH would make it spin: the next event, connection
-// or reconciliation does it.
-void ProviderNode::GiveUpForNow() {
-  busy_ = false;
-  again_ = false;
+void ProviderNode::Keep() {
+  if (withdrawn()) Sync();
+  facts_->Sync();
+  if (!withdrawn() && facts_tried_) Sync();
 }
 
 void ProviderNode::OnSessionLost() {
-  // With the session the node is gone, or will be.
-  if (withdrawn_) finished_ = true;
-  around_.board.SetMissing(board_id_, "its session has ended and there is no new one yet");
-}
-
-void ProviderNode::OnChange(bool deleted) {
-  if (withdrawn_ || !deleted) return Sync();
-  const int jitter = std::uniform_int_distribution<int>(0, kMaxJitterMs)(around_.random);
-  around_.executor.PostAfter(milliseconds(jitter), [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->Sync();
-  });
+  facts_tried_ = false;
+  facts_->OnSessionLost();
+  EphemeralNode::OnSessionLost();
+  board_.SetMissing(board_id_, "its session has ended and there is no new one yet");
 }
 
 void ProviderNode::SetWeight(std::int32_t weight) {
-  instance_.weight = weight;
-  written_ = false;
-  Sync();
+  weight_ = weight;
+  Write(std::to_string(weight));
 }
 
 void ProviderNode::Withdraw(bool has_successor) {
-  withdrawn_ = true;
-  yields_ = has_successor;
-  if (yields_ && !busy_) finished_ = true;
-  Sync();
+  // Who still sees the provider still finds its facts.
+  EphemeralNode::Withdraw(has_successor);
+  facts_->Withdraw(has_successor);
 }
 
-ZkSession::Done ProviderNode::Then(void (ProviderNode::*step)(const ZkReply&)) {
-  return [self = shared_from_this(), step](const ZkReply& reply) { (*self.*step)(reply); };
+void ProviderNode::OnStanding(bool fresh) {
+  if (fresh) LogInfo(around().registry + ": registered " + name_);
+  if (!Contested()) fight_reported_ = false;
+  board_.SetStanding(board_id_);
+}
+
+void ProviderNode::OnMissing(int code) {
+  const std::string why = ZkError(code);
+  // A failing connection is the session's to report.
+  if (board_.SetMissing(board_id_, why) && !IsConnectionFailure(code)) {
+    LogWarning(around().registry + ": cannot register " + name_ + " at " + path() + ": " + why);
+  }
+}
+
+void ProviderNode::OnVanished() {
+  ++around().counters.restorations;
+  LogWarning(around().registry + ": somebody deleted the node of " + name_ + "; making it again");
+}
+
+void ProviderNode::OnTakenOver() {
+  ++around().counters.takeovers;
+  LogInfo(around().registry + ": replaced the node that a former session left for " + name_);
+}
+
+void ProviderNode::OnFight() {
+  const std::string why = "two processes claim " + name_ + ": its node " + path() +
+                          " is taken again and again by another session; stop one of them";
+  if (!std::exchange(fight_reported_, true)) LogError(around().registry + ": " + why);
+  board_.SetMissing(board_id_, why);
+}
+
+void ProviderNode::OnForeignData(const std::string& data) {
+  const std::optional<std::int32_t> weight = ParseWeight(data);
+  if (!weight) {
+    if (std::exchange(rejected_, Shown(data)) == Shown(data)) return;
+    ++around().counters.rejected_weights;
+    LogWarning(around().registry + ": somebody wrote '" + Shown(data) + "' as the weight of " +
+               name_ + ", which is no number from -1 to " + std::to_string(kMaxWeight) +
+               "; consumers count it as " + std::to_string(kDefaultWeight) +
+               ", a new node will hold " + std::to_string(weight_) + " again");
+    return;
+  }
+  rejected_.clear();
+  const std::int32_t former = std::exchange(weight_, *weight);
+  if (former == *weight) return;
+  Adopt(std::to_string(*weight));
+  LogInfo(around().registry + ": somebody changed the weight of " + name_ + " from " +
+          std::to_string(former) + " to " + std::to_string(*weight) + "; it stands");
 }
 
 }  // namespace weir::discovery

@@ -1,84 +1,76 @@
-// One announcement of this process in ZooKeeper: keeps an ephemeral node there, owned by the
-// current session, whatever becomes of sessions and of the node.
-//
-// It always goes by what the server says: look (and set a watch), then create, replace or write,
-// then look again. A node of another session is a dead predecessor's, since we hold the listening
-// socket; treating it as ours would lose the provider for ever when that session expires.
+// One announcement of this process in ZooKeeper: the node with the weight, which makes it a
+// provider, and beside the tree a node with the facts about it, which is written first so that who
+// sees a provider finds its facts.
 #pragma once
 
-#include <chrono>
-#include <deque>
+#include <cstdint>
+#include <functional>
 #include <memory>
-#include <random>
 #include <string>
 
 #include "board.h"
-#include "executor.h"
-#include "node.h"
 #include "weir/registry.h"
-#include "zookeeper/session.h"
+#include "zookeeper/ephemeral_node.h"
 
 namespace weir::discovery {
 
-// Confined to the executor's thread. Shared, because requests under way refer to it.
-class ProviderNode : public std::enable_shared_from_this<ProviderNode> {
+// "/rpc" -> "/rpc-meta": where the facts lie.
+std::string FactsRoot(const std::string& root);
+
+// The facts: nice to have. What goes wrong is told once and hinders nobody.
+class FactsNode final : public EphemeralNode {
  public:
-  // What the nodes of a registry share. All must outlive them.
-  struct Surroundings {
-    const std::string& registry;
-    Executor& executor;
-    ZkSession& session;
-    RegistrationBoard& board;
-    Counters& counters;
-    std::minstd_rand& random;
-  };
+  FactsNode(Surroundings around, const std::string& root, const Instance& instance,
+            std::function<void()> settled);
 
-  ProviderNode(Surroundings around, const std::string& root, Instance instance,
-               std::uint64_t board_id);
+ private:
+  void OnStanding(bool fresh) override;
+  void OnMissing(int code) override;
+  void OnSettled() override { settled_(); }
 
-  const std::string& path() const noexcept { return path_; }
-  // Withdrawn, and the node is gone or no longer ours.
-  bool finished() const noexcept { return finished_; }
-  bool withdrawn() const noexcept { return withdrawn_; }
+  const std::function<void()> settled_;
+  int reported_ = 0;  // error that was last written to the log
+};
 
-  // Compares what should be with what is, and acts; nothing while disconnected.
-  void Sync();
+// The weight, and with it the announcement as a whole. An operator's change of the weight is
+// adopted and stands until the next one, also when the node has to be made again.
+class ProviderNode final : public EphemeralNode {
+ public:
+  // `board` must outlive it.
+  static std::shared_ptr<ProviderNode> Make(Surroundings around, RegistrationBoard& board,
+                                            const std::string& root, const Instance& instance,
+                                            std::uint64_t board_id);
+
+  const std::string& facts_path() const noexcept { return facts_->path(); }
+  bool finished() const noexcept { return EphemeralNode::finished() && facts_->finished(); }
+
+  // Brings both nodes into being, or looks after them.
+  void Keep();
   void OnSessionLost();
-  // The watch on the node fired.
-  void OnChange(bool deleted);
+  // The watch on the node with the facts fired.
+  void OnFactsChange(bool deleted) { facts_->OnChange(deleted); }
   void SetWeight(std::int32_t weight);
-  // Removes the node, unless it now belongs to `successor`, an announcement of the same address.
   void Withdraw(bool has_successor);
 
  private:
-  void OnSeen(const ZkReply& reply);
-  void OnOurs();
-  void Create();
-  void TakeOver(const ZkReply& predecessor);
-  void Remove(const ZkReply& reply);
-  void LookAgain();
-  void Rest();
-  void Fail(int code);
-  void GiveUpForNow();
-  ZkSession::Done Then(void (ProviderNode::*step)(const ZkReply&));
-  void OnCreated(const ZkReply& reply);
-  void OnReplaced(const ZkReply& reply);
-  void OnWritten(const ZkReply& reply);
-  std::string Weight() const { return std::to_string(instance_.weight); }
+  ProviderNode(Surroundings around, RegistrationBoard& board, const std::string& root,
+               const Instance& instance, std::uint64_t board_id);
 
-  const Surroundings around_;
-  Instance instance_;
+  void OnStanding(bool fresh) override;
+  void OnMissing(int code) override;
+  void OnVanished() override;
+  void OnTakenOver() override;
+  void OnFight() override;
+  void OnForeignData(const std::string& data) override;
+
+  RegistrationBoard& board_;
   const std::uint64_t board_id_;
-  const std::string path_;
-  bool busy_ = false;     // a request is under way
-  bool again_ = false;    // and another look is due after it
-  bool written_ = false;  // the node holds our weight
-  bool withdrawn_ = false;
-  bool yields_ = false;  // to another announcement of the same address
-  bool finished_ = false;
-  std::uint64_t stood_in_ = 0;  // session in which the node last stood
-  std::deque<Executor::Clock::time_point> fights_;
+  const std::string name_;  // "h:7001 for greeter.Greeter"
+  std::int32_t weight_;
+  std::shared_ptr<FactsNode> facts_;
+  bool facts_tried_ = false;  // in this session
   bool fight_reported_ = false;
+  std::string rejected_;  // junk that was last written to the log
 };
 
 }  // namespace weir::discovery

@@ -3,15 +3,15 @@
 #include <zookeeper/zookeeper.h>
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "weir/log.h"
+#include "zookeeper/node_reads.h"
 
 namespace weir::discovery {
 namespace {
 
-// At most so many reads of nodes at a time, so that a large service does not swamp the server.
-constexpr int kMaxReads = 32;
 // How long changes are gathered: from the first one, so that steady change is published steadily.
 constexpr int kMinDebounceMs = 100;
 constexpr int kMaxDebounceMs = 200;
@@ -36,19 +36,19 @@ void ServiceWatch::Refresh() {
       path_, true, [self = shared_from_this()](const ZkReply& reply) { self->OnChildren(reply); });
 }
 
-void ServiceWatch::OnConnected(bool fresh) {
+void ServiceWatch::Forget(bool fresh) {
   children_known_ = false;
-  if (fresh) {
-    for (auto& [name, node] : nodes_) node.known = false;
+  for (auto& [name, node] : nodes_) {
+    if (fresh) node.known = false;
+    node.refused = false;
   }
-  Refresh();
 }
 
 void ServiceWatch::OnChange(const std::string& path, bool deleted) {
   if (path == path_) {
     children_known_ = false;
   } else if (const auto node = nodes_.find(path.substr(path_.size() + 1)); node != nodes_.end()) {
-    node->second.known = false;
+    node->second.known = node->second.refused = false;
     if (deleted) children_known_ = false;
   }
   RefreshSoon();
@@ -75,9 +75,11 @@ void ServiceWatch::OnChildren(const ZkReply& reply) {
   }
   std::map<std::string, Node> nodes;
   for (const std::string& name : reply.children) {
-    if (!reader_.IsProvider(name)) continue;
-    const auto known = nodes_.find(name);
-    nodes[name] = known != nodes_.end() ? known->second : Node{};
+    if (const auto known = nodes_.find(name); known != nodes_.end()) {
+      nodes.insert(nodes_.extract(known));
+    } else if (reader_.IsProvider(name)) {
+      nodes.emplace(name, Node{});
+    }
   }
   nodes_ = std::move(nodes);
   ReadNodes();
@@ -100,48 +102,46 @@ void ServiceWatch::OnNoService() {
 }
 
 void ServiceWatch::ReadNodes() {
-  unread_.clear();
+  std::deque<std::string> unread;
   for (const auto& [name, node] : nodes_) {
-    if (!node.known) unread_.push_back(name);
+    if (!node.known && !node.refused) unread.push_back(path_ + "/" + name);
   }
-  if (unread_.empty()) {
-    Publish();
-    return Rest();
-  }
-  while (reading_ < kMaxReads && !unread_.empty()) OnNode({}, {});
+  NodeReads::Start(
+      around_.session, std::move(unread), /*watch=*/true,
+      [this](const std::string& path, const ZkReply& reply) { return OnNode(path, reply); },
+      [self = shared_from_this()] {
+        if (!self->failed_) self->Publish();
+        self->Rest();
+      });
 }
 
-// Takes in one answer (none when `name` is empty) and asks for the next node.
-void ServiceWatch::OnNode(const std::string& name, const ZkReply& reply) {
-  if (!name.empty()) {
-    --reading_;
-    const auto node = nodes_.find(name);
-    if (node != nodes_.end() && reply.code == ZOK) {
-      node->second = {true, reader_.Weight(name, reply.data)};
-    } else if (node != nodes_.end() && reply.code == ZNONODE) {
+bool ServiceWatch::OnNode(const std::string& path, const ZkReply& reply) {
+  const std::string name = path.substr(path_.size() + 1);
+  const auto node = nodes_.find(name);
+  if (node == nodes_.end()) return !failed_;
+  switch (reply.code) {
+    case ZOK:
+      node->second = {.known = true, .refused = false, .weight = reader_.Weight(name, reply.data)};
+      break;
+    case ZNONODE:
       // Gone since the children were read: their watch tells the rest.
       nodes_.erase(node);
-    } else if (reply.code != ZOK && reply.code != ZNONODE) {
+      break;
+    case ZNOAUTH:
+      node->second = {.known = false, .refused = true, .weight = kDefaultWeight};
+      ++around_.counters.refusals;
+      reader_.Refused(name);
+      break;
+    default:
       failed_ = true;
-      Fail(reply.code, path_ + "/" + name);
-    }
+      Fail(reply.code, path);
   }
-  if (!unread_.empty() && !failed_) {
-    std::string next = std::move(unread_.front());
-    unread_.pop_front();
-    ++reading_;
-    const std::string path = path_ + "/" + next;
-    around_.session.Get(path, [self = shared_from_this(), next = std::move(next)](
-                                  const ZkReply& answer) { self->OnNode(next, answer); });
-    return;
-  }
-  if (reading_ > 0) return;
-  if (!failed_) Publish();
-  Rest();
+  return !failed_;
 }
 
 void ServiceWatch::Publish() {
   auto providers = std::make_shared<std::vector<Provider>>();
+  providers->reserve(nodes_.size());
   for (const auto& [name, node] : nodes_) providers->push_back({name, node.weight});
   reported_ = ZOK;
   const auto& last = feed_.last();
@@ -154,8 +154,10 @@ void ServiceWatch::Rest() {
 }
 
 void ServiceWatch::Fail(int code, const std::string& path) {
-  // A failing connection is the session's to report, and it brings OnConnected.
-  if (IsConnectionFailure(code) || code == reported_) return;
+  // A failing connection is the session's to report, and the next one reads again.
+  if (IsConnectionFailure(code)) return;
+  if (code == ZNOAUTH) ++around_.counters.refusals;
+  if (code == reported_) return;
   reported_ = code;
   LogWarning(around_.registry + ": cannot read " + path + ": " + ZkError(code) +
              "; the last known providers stay in use");

@@ -2,13 +2,12 @@
 //
 // Reads the children and sets a watch; reads the data, with a watch, only of nodes that are new or
 // whose watch fired; then publishes one snapshot. Changes that come close together are read
-// together. While there is no connection the last snapshot stays.
+// together. While there is no connection the last snapshot stays. A node that may not be read is a
+// provider all the same, of the default weight.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 
@@ -36,23 +35,26 @@ class ServiceWatch : public std::enable_shared_from_this<ServiceWatch> {
   const std::string& path() const noexcept { return path_; }
   Feed<ProviderList>& feed() noexcept { return feed_; }
 
-  // Reads the children again; nothing while disconnected.
+  // Reads what is not known; nothing while disconnected.
   void Refresh();
-  void OnConnected(bool fresh);
+  // The same after a random moment, in which further changes are gathered.
+  void RefreshSoon();
+  // From now on the children are not known, nor, in a `fresh` session, anything else.
+  void Forget(bool fresh);
   // The watch on the service's node or on one of its children fired.
   void OnChange(const std::string& path, bool deleted);
 
  private:
   struct Node {
-    bool known = false;  // the weight is the server's, and its watch is set
+    bool known = false;    // the weight is the server's, and its watch is set
+    bool refused = false;  // it may not be read; tried again when the children are
     std::int32_t weight = kDefaultWeight;
   };
 
-  void RefreshSoon();
   void OnChildren(const ZkReply& reply);
   void OnNoService();
   void ReadNodes();
-  void OnNode(const std::string& name, const ZkReply& reply);
+  bool OnNode(const std::string& path, const ZkReply& reply);
   void Publish();
   void Rest();
   void Fail(int code, const std::string& path);
@@ -67,9 +69,7 @@ class ServiceWatch : public std::enable_shared_from_this<ServiceWatch> {
   bool soon_ = false;            // a refresh is scheduled
   bool children_known_ = false;  // the watch on the children is set and has not fired
   bool failed_ = false;          // a read of this round failed
-  std::deque<std::string> unread_;
-  int reading_ = 0;
-  int reported_ = 0;  // error that was last written to the log
+  int reported_ = 0;             // error that was last written to the log
 };
 
 }  // namespace weir::discovery

@@ -9,10 +9,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,11 +31,13 @@ struct ZkReply {
   int code = 0;  // ZOK, ZNONODE...
   std::string data;
   std::vector<std::string> children;
-  std::int32_t version = 0;  // of the node's data
-  std::uint64_t owner = 0;   // session that owns the node; 0: a persistent one
+  std::int32_t version = 0;     // of the node's data
+  std::uint64_t owner = 0;      // session that owns the node; 0: a persistent one
+  std::int64_t created_ms = 0;  // when the node was made, since 1970 by the server's clock
 };
 
-// A resource, confined to the executor's thread, but for the constructor and the destructor.
+// A resource, confined to the executor's thread, but for the constructor, the destructor and
+// health().
 class ZkSession {
  public:
   // Told on the executor's thread.
@@ -43,7 +46,8 @@ class ZkSession {
     virtual ~Observer() = default;
     // `fresh`: a new session; no watch and no ephemeral node of ours is left.
     virtual void OnConnected(bool fresh) = 0;
-    virtual void OnDisconnected() = 0;
+    // There is no connection, and why, for people; again when the reason has changed.
+    virtual void OnTrouble(const std::string& why) = 0;
     // The session is over, or must be taken to be; a new one is on its way.
     virtual void OnSessionLost() = 0;
     // A watch fired: something happened to this node or its children. It must be set again.
@@ -61,14 +65,16 @@ class ZkSession {
 
   void Start() { Open(); }
   bool connected() const noexcept { return connected_; }
+  // Any thread; does not block.
+  RegistryHealth health() const;
   std::uint64_t id() const noexcept { return id_; }
   // Whether this session, or an earlier one of this object, has that id.
-  bool IsOurs(std::uint64_t id) const { return id == id_ || former_ids_.contains(id); }
+  bool IsOurs(std::uint64_t id) const;
 
   // `done` is called exactly once, later; with ZCONNECTIONLOSS or ZSESSIONEXPIRED when it is not
   // known whether the server acted. Exists sets its watch also on a node that is not there.
   void Exists(const std::string& path, Done done);
-  void Get(const std::string& path, Done done);
+  void Get(const std::string& path, bool watch, Done done);
   void Children(const std::string& path, bool watch, Done done);
   void Create(const std::string& path, const std::string& data, bool ephemeral, Done done);
   void Set(const std::string& path, const std::string& data, std::int32_t version, Done done);
@@ -84,9 +90,15 @@ class ZkSession {
 
   void Open();
   void CloseAside();
-  void Renew();
   void OnState(std::uint64_t generation, int state, std::uint64_t id, int timeout_ms);
+  void OnVerdict(std::uint64_t generation, int code);
+  void OnConnected(std::uint64_t id, int timeout_ms);
+  void OnDisconnected();
+  void OnRefused();
   void OnLost(const std::string& why);
+  void Trouble(const std::string& why);
+  void AbandonCalls();
+  void RememberFormer(std::uint64_t id);
   void CreateAncestor(const std::string& path, std::size_t from, Done done);
   Call* NewCall(Done done);
   void Started(int code, Call* call);
@@ -105,7 +117,13 @@ class ZkSession {
   int failed_opens_ = 0;
   int timeout_ms_ = 0;  // as negotiated
   std::uint64_t id_ = 0;
-  std::set<std::uint64_t> former_ids_;
+  std::deque<std::uint64_t> former_ids_;  // the latest ones
+  bool refused_ = false;  // ZooKeeper refused the credentials and has not accepted them since
+  // While refused, a connection counts only when the credentials have been accepted.
+  bool awaits_verdict_ = false;
+  std::function<void()> on_accepted_;
+  bool answered_ = false;       // on this connection
+  int silent_connections_ = 0;  // in a row, lost before anything was answered
   std::uint64_t next_call_ = 1;
   std::map<std::uint64_t, Done> pending_;
   struct Closer {
@@ -113,6 +131,9 @@ class ZkSession {
     std::shared_ptr<std::atomic<bool>> done;
   };
   std::vector<Closer> closers_;
+
+  mutable std::mutex health_mutex_;
+  RegistryHealth health_;
 };
 
 // Whether the answer only says that none came: the connection is gone, and it is not known whether

@@ -1,5 +1,6 @@
 // zk://[user:password@]h1:2181,h2:2181/rpc: the registry in ZooKeeper.
-// <root>/<service>/<host:port> is an ephemeral node whose data is the weight.
+// <root>/<service>/<host:port> is an ephemeral node whose data is the weight; in the same place of
+// <root>-meta lie the facts about the provider.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "weir/address.h"
 #include "weir/plugins.h"
 #include "zookeeper/documents.h"
+#include "zookeeper/operator_calls.h"
 #include "zookeeper/provider_node.h"
 #include "zookeeper/service_watch.h"
 #include "zookeeper/session.h"
@@ -24,6 +26,8 @@ namespace {
 
 // How often wanted and actual are compared, should an event ever be missed; +-20 %.
 constexpr std::chrono::seconds kReconcile{30};
+// Within so long after a reconnection every own node is looked at.
+constexpr int kMaxReturnMs = 500;
 
 class ZkRegistry final : public Registry, private ZkSession::Observer {
  public:
@@ -31,8 +35,9 @@ class ZkRegistry final : public Registry, private ZkSession::Observer {
       : url_(url),
         board_(url_.text),
         session_(url_, executor_, counters_, *this),
-        documents_(url_, executor_, session_) {
-    board_.SetObstacle("no ZooKeeper answers at " + url_.hosts);
+        documents_(url_, executor_, session_),
+        operators_(url_, executor_, session_, counters_) {
+    board_.SetObstacle(session_.health().trouble);
     executor_.Post([this] {
       session_.Start();
       ScheduleReconcile();
@@ -46,16 +51,24 @@ class ZkRegistry final : public Registry, private ZkSession::Observer {
   Status WaitUntilRegistered(std::int64_t timeout_ms) override { return board_.Wait(timeout_ms); }
   Result<std::vector<std::string>> Services() override;
   RegistryCounters counters() const override { return counters_.Read(); }
+  RegistryHealth health() const override { return session_.health(); }
+  Result<std::vector<ProviderEntry>> Inspect(std::string_view service) override {
+    return operators_.Inspect(service);
+  }
+  Status Reweigh(std::string_view service, std::string_view address, std::int32_t weight) override {
+    return operators_.Reweigh(service, address, weight);
+  }
   DocumentStore* documents() noexcept override { return &documents_; }
 
  private:
   class ZkRegistration;
 
   void OnConnected(bool fresh) override;
-  void OnDisconnected() override;
+  void OnTrouble(const std::string& why) override { board_.SetObstacle(why); }
   void OnSessionLost() override;
   void OnChange(const std::string& path, bool deleted) override;
   void Withdraw(const std::shared_ptr<ProviderNode>& node);
+  void KeepSoon(const std::shared_ptr<ProviderNode>& node);
   void ForgetFinished();
   void ScheduleReconcile();
 
@@ -67,9 +80,12 @@ class ZkRegistry final : public Registry, private ZkSession::Observer {
   Executor executor_;
   ZkSession session_;
   ZkDocuments documents_;
+  OperatorCalls operators_;
   // The executor's thread only.
-  std::vector<std::shared_ptr<ProviderNode>> nodes_;
-  std::map<std::string, std::shared_ptr<ServiceWatch>> watches_;  // by path
+  bool connected_before_ = false;
+  std::multimap<std::string, std::shared_ptr<ProviderNode>> nodes_;  // by path
+  std::vector<std::shared_ptr<ProviderNode>> leaving_;               // withdrawn, not yet gone
+  std::map<std::string, std::shared_ptr<ServiceWatch>> watches_;     // by path
 };
 
 class ZkRegistry::ZkRegistration final : public Registration {
@@ -95,12 +111,12 @@ Result<std::unique_ptr<Registration>> ZkRegistry::Register(Instance instance) {
   if (Status status = CheckInstance(instance); !status.ok()) return status;
   instance.address = Address::Parse(instance.address)->ToString();
   const std::uint64_t board_id = board_.Add(instance.service + " at " + instance.address);
-  auto node = std::make_shared<ProviderNode>(
-      ProviderNode::Surroundings{url_.text, executor_, session_, board_, counters_, random_},
-      url_.root, std::move(instance), board_id);
+  auto node = ProviderNode::Make(
+      EphemeralNode::Surroundings{url_.text, executor_, session_, counters_, random_}, board_,
+      url_.root, instance, board_id);
   executor_.Post([this, node] {
-    nodes_.push_back(node);
-    node->Sync();
+    nodes_.emplace(node->path(), node);
+    node->Keep();
   });
   return std::unique_ptr<Registration>(
       std::make_unique<ZkRegistration>(*this, std::move(node), board_id));
@@ -139,49 +155,71 @@ Result<std::vector<std::string>> ZkRegistry::Services() {
 
 void ZkRegistry::OnConnected(bool fresh) {
   board_.SetObstacle({});
-  for (const auto& node : nodes_) node->Sync();
-  for (const auto& [path, watch] : watches_) watch->OnConnected(fresh);
   documents_.OnConnected();
+  operators_.OnConnected();
+  for (const auto& node : leaving_) node->Keep();
+  for (const auto& [path, watch] : watches_) watch->Forget(fresh);
+  if (!std::exchange(connected_before_, true)) {
+    for (const auto& [path, node] : nodes_) node->Keep();
+    for (const auto& [path, watch] : watches_) watch->Refresh();
+    return;
+  }
+  // What brought this connection down may have done the same to everybody's: not all at once.
+  for (const auto& [path, node] : nodes_) KeepSoon(node);
+  for (const auto& [path, watch] : watches_) watch->RefreshSoon();
 }
 
-void ZkRegistry::OnDisconnected() {
-  board_.SetObstacle("no ZooKeeper answers at " + url_.hosts);
+void ZkRegistry::KeepSoon(const std::shared_ptr<ProviderNode>& node) {
+  const int delay = std::uniform_int_distribution<int>(0, kMaxReturnMs)(random_);
+  executor_.PostAfter(std::chrono::milliseconds(delay), [weak = std::weak_ptr(node)] {
+    if (const auto self = weak.lock()) self->Keep();
+  });
 }
 
 void ZkRegistry::OnSessionLost() {
-  for (const auto& node : nodes_) node->OnSessionLost();
+  for (const auto& [path, node] : nodes_) node->OnSessionLost();
+  for (const auto& node : leaving_) node->OnSessionLost();
   ForgetFinished();
 }
 
 void ZkRegistry::OnChange(const std::string& path, bool deleted) {
   if (documents_.OnChange(path)) return;
-  for (const auto& node : nodes_) {
-    if (node->path() == path) node->OnChange(deleted);
+  const std::string facts_root = FactsRoot(url_.root);
+  if (path.starts_with(facts_root + "/")) {
+    const auto [begin, end] = nodes_.equal_range(url_.root + path.substr(facts_root.size()));
+    for (auto node = begin; node != end; ++node) node->second->OnFactsChange(deleted);
+    return;
   }
+  const auto [begin, end] = nodes_.equal_range(path);
+  for (auto node = begin; node != end; ++node) node->second->OnChange(deleted);
   auto watch = watches_.find(path);
   if (watch == watches_.end()) watch = watches_.find(path.substr(0, path.rfind('/')));
   if (watch != watches_.end()) watch->second->OnChange(path, deleted);
-  ForgetFinished();
 }
 
 void ZkRegistry::Withdraw(const std::shared_ptr<ProviderNode>& node) {
-  const auto successor = std::find_if(nodes_.begin(), nodes_.end(), [&](const auto& other) {
-    return other != node && !other->withdrawn() && other->path() == node->path();
-  });
-  node->Withdraw(successor != nodes_.end());
+  const auto [begin, end] = nodes_.equal_range(node->path());
+  const auto self = std::find_if(begin, end, [&](const auto& one) { return one.second == node; });
+  if (self != end) nodes_.erase(self);
+  leaving_.push_back(node);
+  node->Withdraw(/*has_successor=*/nodes_.contains(node->path()));
   ForgetFinished();
 }
 
 void ZkRegistry::ForgetFinished() {
-  std::erase_if(nodes_, [](const auto& node) { return node->finished(); });
+  std::erase_if(leaving_, [](const auto& node) { return node->finished(); });
 }
 
 void ZkRegistry::ScheduleReconcile() {
   const auto spread = std::uniform_int_distribution<int>(80, 120)(random_);
   executor_.PostAfter(kReconcile * spread / 100, [this] {
     ForgetFinished();
-    for (const auto& node : nodes_) node->Sync();
-    for (const auto& [path, watch] : watches_) watch->OnConnected(false);
+    for (const auto& [path, node] : nodes_) node->Keep();
+    for (const auto& node : leaving_) node->Keep();
+    for (const auto& [path, watch] : watches_) {
+      watch->Forget(/*fresh=*/false);
+      watch->Refresh();
+    }
     documents_.Reconcile();
     ScheduleReconcile();
   });
