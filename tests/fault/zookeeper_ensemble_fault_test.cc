@@ -6,6 +6,7 @@
 
 #include "fault/steady_load.h"
 #include "fault/zookeeper_faults.h"
+#include "support/tcp_proxy.h"
 #include "support/zookeeper_ensemble.h"
 
 namespace weir::test {
@@ -16,8 +17,13 @@ constexpr std::chrono::milliseconds kSession{kTimeoutMs};
 
 class ZooKeeperEnsembleFault : public ::testing::Test {
  protected:
-  ZooKeeperEnsembleFault() : url_(ensemble_.Url("/rpc", kTimeoutMs)) {
-    for (int i = 0; i < 3; ++i) providers_.push_back(std::make_unique<ProviderProcess>(url_));
+  ZooKeeperEnsembleFault() : url_(ensemble_.Url("/rpc", kTimeoutMs)) {}
+
+  // Three providers, and a consumer that calls them.
+  void Start(const std::string& url_of_providers) {
+    for (int i = 0; i < 3; ++i) {
+      providers_.push_back(std::make_unique<ProviderProcess>(url_of_providers));
+    }
     EXPECT_TRUE(AwaitStanding(ensemble_, providers_));
     load_ = std::make_unique<SteadyLoad>(url_);
     EXPECT_TRUE(load_->AwaitAnswersFrom(AddressesOf(providers_), kPatience));
@@ -47,6 +53,7 @@ class ZooKeeperEnsembleFault : public ::testing::Test {
 };
 
 TEST_F(ZooKeeperEnsembleFault, R8_LeaderKilledFailsNoCall) {
+  Start(url_);
   const auto leader = ensemble_.Leader();
   ASSERT_TRUE(leader.has_value());
   ensemble_.member(*leader).Kill();
@@ -58,6 +65,7 @@ TEST_F(ZooKeeperEnsembleFault, R8_LeaderKilledFailsNoCall) {
 }
 
 TEST_F(ZooKeeperEnsembleFault, R8_RollingRestartFailsNoCall) {
+  Start(url_);
   for (std::size_t i = 0; i < ensemble_.size(); ++i) {
     ensemble_.member(i).Stop();
     ensemble_.WaitForQuorum();
@@ -70,6 +78,7 @@ TEST_F(ZooKeeperEnsembleFault, R8_RollingRestartFailsNoCall) {
 }
 
 TEST_F(ZooKeeperEnsembleFault, R8_FullStopAndStartFailsNoCall) {
+  Start(url_);
   ensemble_.StopAll();
   // Calls go on for longer than a session: three providers answer 500 calls a second.
   EXPECT_TRUE(load_->AwaitAnswersFrom(AddressesOf(providers_), kPatience, kTimeoutMs * 3 / 2 / 6));
@@ -85,12 +94,30 @@ TEST_F(ZooKeeperEnsembleFault, R8_FullStopAndStartFailsNoCall) {
 }
 
 TEST_F(ZooKeeperEnsembleFault, R9_WipedUnderLoadItIsRebuiltByTheProvidersAndFailsNoCall) {
+  Start(url_);
   ensemble_.StopAll();
   ensemble_.WipeAll();
   ensemble_.LaunchAll();
   ExpectAllBackSoon("wiped");
   providers_.push_back(std::make_unique<ProviderProcess>(url_));
   EXPECT_TRUE(load_->AwaitAnswersFrom(AddressesOf(providers_), kPatience));
+  ExpectNoFailedCall();
+}
+
+TEST_F(ZooKeeperEnsembleFault, R9_WipedAndFoundEmptyTheProvidersThatAnswerAreCalledOn) {
+  // The providers come back later than the consumer, which so must see the empty tree.
+  weir::testing::TcpProxy proxy(ensemble_.member(0).port());
+  Start("zk://" + proxy.address() + "/rpc?session_timeout_ms=" + std::to_string(kTimeoutMs));
+  proxy.Cut();
+  ensemble_.StopAll();
+  ensemble_.WipeAll();
+  ensemble_.LaunchAll();
+  ensemble_.WaitForQuorum();
+  ASSERT_TRUE(WaitUntil([&] { return !ensemble_.Sessions().empty(); }, kPatience));
+  EXPECT_TRUE(load_->AwaitAnswersFrom(AddressesOf(providers_), kPatience, 200));
+  EXPECT_TRUE(ensemble_.Ephemerals().empty());
+  proxy.Heal();
+  ExpectAllBackSoon("wiped, and cut off from the providers");
   ExpectNoFailedCall();
 }
 
