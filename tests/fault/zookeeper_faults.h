@@ -34,6 +34,13 @@ class ProviderProcess {
     EXPECT_TRUE(line.has_value()) << process_.Errors();
     if (line) address_ = line->substr(13);
   }
+  ~ProviderProcess() {
+    process_.Kill();
+    const std::string said = process_.Errors();
+    EXPECT_EQ(said.find("Sanitizer"), std::string::npos) << said;
+  }
+  ProviderProcess(const ProviderProcess&) = delete;
+  ProviderProcess& operator=(const ProviderProcess&) = delete;
 
   const std::string& address() const noexcept { return address_; }
   std::uint16_t port() const {
