@@ -1,0 +1,35 @@
+// The commands of `weir`. Each prints what it has to say and returns the exit code.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weir/status.h"
+
+namespace weir::tool {
+
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
+// What the command line says.
+struct Request {
+  std::string registry;            // URL; may hold a password
+  std::vector<std::string> words;  // behind the command, without the registry
+  bool json = false;
+  std::chrono::milliseconds timeout{5000};              // for each answer of the registry
+  std::optional<std::chrono::milliseconds> duration{};  // of a watch
+};
+
+int List(const Request& request);
+int Watch(const Request& request);
+int ChangeWeight(const Request& request);
+int Drain(const Request& request);
+
+// One line on standard error; the exit code that belongs to it.
+int Fail(const Status& status);
+int FailUsage(const std::string& message);
+
+}  // namespace weir::tool
