@@ -37,9 +37,10 @@ class ZooKeeperProviderFault : public ::testing::Test {
   std::uint64_t Owner(const ProviderProcess& provider) const {
     return OwnerOf(zookeeper_, provider.node());
   }
-  Providers Start(int count) const {
+  Providers Start(int count) const { return Start(count, Url()); }
+  Providers Start(int count, const std::string& url) const {
     Providers providers;
-    for (int i = 0; i < count; ++i) providers.push_back(std::make_unique<ProviderProcess>(Url()));
+    for (int i = 0; i < count; ++i) providers.push_back(std::make_unique<ProviderProcess>(url));
     EXPECT_TRUE(AwaitStanding(zookeeper_, providers));
     return providers;
   }
@@ -137,7 +138,10 @@ TEST_F(ZooKeeperProviderFault, R1_KilledUnderLoadItGetsNoCallAndFailsNoneThatMay
 }
 
 TEST_F(ZooKeeperProviderFault, R2_KilledAndRestartedAtOnceItOwnsItsNodeAndKeepsIt) {
-  Providers providers = Start(3);
+  // So long that the new owner within two seconds cannot be due to the end of the former session.
+  constexpr std::chrono::milliseconds kLongSession = 3000ms;
+  const std::string url = zookeeper_.Url("/rpc", static_cast<int>(kLongSession.count()));
+  Providers providers = Start(3, url);
   const std::uint64_t former = Owner(*providers[1]);
   ASSERT_NE(former, 0u);
   SteadyLoad repeatable(Url(), {.idempotent = true, .handler_ms = 1});
@@ -147,7 +151,7 @@ TEST_F(ZooKeeperProviderFault, R2_KilledAndRestartedAtOnceItOwnsItsNodeAndKeepsI
   const std::string address = providers[1]->address();
   providers[1]->process().Kill();
   const auto killed = Clock::now();
-  providers[1] = std::make_unique<ProviderProcess>(Url(), address);
+  providers[1] = std::make_unique<ProviderProcess>(url, address);
   ASSERT_EQ(providers[1]->address(), address);
   EXPECT_LT(MillisecondsSince(killed), 1000);
   EXPECT_TRUE(WaitUntil([&] { return Owner(*providers[1]) != former && Owner(*providers[1]) != 0; },
@@ -156,7 +160,7 @@ TEST_F(ZooKeeperProviderFault, R2_KilledAndRestartedAtOnceItOwnsItsNodeAndKeepsI
   const std::uint64_t owner = Owner(*providers[1]);
   EXPECT_TRUE(once.AwaitAnswersFrom({address}, 3s));
   // The moment that matters is the former session's expiry: look all the way past it.
-  EXPECT_TRUE(StaysOwned(zookeeper_, providers[1]->node(), owner, 2 * kSession + 500ms));
+  EXPECT_TRUE(StaysOwned(zookeeper_, providers[1]->node(), owner, 2 * kLongSession));
 
   const LoadTally repeated = repeatable.Stop();
   EXPECT_TRUE(repeated.failures.empty()) << repeated.ToString();
