@@ -1,6 +1,7 @@
-// What README.md and docs/getting-started.md tell a reader to write and to run is written and run,
-// against this build, installed. A document is tried literally but for two things: registries in
-// /tmp lie in the test's own directory, and ZooKeeper at 127.0.0.1:2181 is a private one.
+// What README.md, docs/getting-started.md and docs/tools.md tell a reader to write and to run is
+// written and run, against this build, installed. A document is tried literally but for two things:
+// registries in /tmp lie in the test's own directory, and ZooKeeper at 127.0.0.1:2181 is a private
+// one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -105,6 +106,8 @@ class Reader {
     if (std::string_view(WEIR_CXX_LAUNCHER) != "") {
       environment.push_back(std::string("CMAKE_CXX_COMPILER_LAUNCHER=") + WEIR_CXX_LAUNCHER);
     }
+    const char* path = std::getenv("PATH");
+    environment.push_back("PATH=" + home_.Path("weir/bin") + ":" + (path != nullptr ? path : ""));
     const char* home = std::getenv("HOME");
     if (home != nullptr && std::getenv("CCACHE_DIR") == nullptr) {
       environment.push_back(std::string("CCACHE_DIR=") + home + "/.cache/ccache");
@@ -159,6 +162,10 @@ TEST(Documents, ServiceWrittenFromTheReadmeAloneCompilesAndRuns) {
 
 TEST(Documents, GettingStartedWorksStepByStep) {
   Reader().Follow(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/getting-started.md");
+}
+
+TEST(Documents, ToolsDoWhatTheirPageSays) {
+  Reader().Follow(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/tools.md");
 }
 
 TEST(Documents, MarkedBlocksComeInOrder) {

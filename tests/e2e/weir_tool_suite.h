@@ -7,9 +7,9 @@
 #include <signal.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,8 +25,19 @@ class RegistryPlace {
   virtual std::string url() const = 0;
 };
 
-class OperatorTest : public ::testing::TestWithParam<
-                         std::pair<const char*, std::function<std::unique_ptr<RegistryPlace>()>>> {
+// How a test gets one.
+struct RegistryKind {
+  const char* name;
+  std::unique_ptr<RegistryPlace> (*make)();
+  friend void PrintTo(const RegistryKind& kind, std::ostream* out) { *out << kind.name; }
+};
+
+template <class Place>
+std::unique_ptr<RegistryPlace> MakePlace() {
+  return std::make_unique<Place>();
+}
+
+class OperatorTest : public ::testing::TestWithParam<RegistryKind> {
  protected:
   static constexpr std::chrono::seconds kPatience{30};
 
@@ -52,7 +63,7 @@ class OperatorTest : public ::testing::TestWithParam<
         kPatience);
   }
 
-  const std::unique_ptr<RegistryPlace> place_ = GetParam().second();
+  const std::unique_ptr<RegistryPlace> place_ = GetParam().make();
 };
 
 TEST_P(OperatorTest, ListShowsWeightsAgesStatesAndFacts) {

@@ -25,12 +25,8 @@ class FilePlace final : public RegistryPlace {
 };
 
 INSTANTIATE_TEST_SUITE_P(File, OperatorTest,
-                         ::testing::Values(std::pair("file",
-                                                     [] {
-                                                       return std::unique_ptr<RegistryPlace>(
-                                                           std::make_unique<FilePlace>());
-                                                     })),
-                         [](const auto& place) { return std::string(place.param.first); });
+                         ::testing::Values(RegistryKind{"file", MakePlace<FilePlace>}),
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST(Weir, MistakesAreOneLineThatNamesThemAndAnExitCode) {
   for (const auto& [arguments, code, told] :

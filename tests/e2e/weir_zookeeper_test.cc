@@ -17,12 +17,8 @@ class ZooKeeperPlace final : public RegistryPlace {
 };
 
 INSTANTIATE_TEST_SUITE_P(ZooKeeper, OperatorTest,
-                         ::testing::Values(std::pair("zk",
-                                                     [] {
-                                                       return std::unique_ptr<RegistryPlace>(
-                                                           std::make_unique<ZooKeeperPlace>());
-                                                     })),
-                         [](const auto& place) { return std::string(place.param.first); });
+                         ::testing::Values(RegistryKind{"zk", MakePlace<ZooKeeperPlace>}),
+                         [](const auto& kind) { return std::string(kind.param.name); });
 
 TEST(WeirZooKeeper, WatchTellsThatTheRegistryIsLostAndBack) {
   ZooKeeperServer server;
