@@ -1,6 +1,7 @@
 // `weir` on registries that need no server.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -90,6 +91,29 @@ TEST(Weir, JunkInARegistryIsShownAsWhatItCountsFor) {
   EXPECT_EQ(row["weight"], 100);
   const Ended healed = RunWeir({"weight", place.url(), "a.A", "127.0.0.1:7001", "100"});
   EXPECT_EQ(healed.output, "a.A at 127.0.0.1:7001: weight 100 ('ab?[31m' rejected) -> 100\n");
+}
+
+TEST(Weir, WhoMayNotWriteIsToldWhoMay) {
+  const TempDir directory;
+  std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
+  const std::string url = "file://" + directory.Path("registry");
+  const auto provider = StartProvider(url, "a.A", "127.0.0.1:7001", 3);
+  ASSERT_TRUE(provider);
+  const auto as_nobody = [](std::vector<std::string> command) {
+    command.insert(command.begin(), {"setpriv", "--reuid=65534", "--clear-groups"});
+    return command;
+  };
+  Process able(as_nobody({WEIR_PROGRAM, "--version"}));
+  if (::geteuid() != 0 || able.Wait(std::chrono::seconds(30)) != 0) {
+    GTEST_SKIP() << "no right to be somebody else, who can run weir";
+  }
+  Process weight(as_nobody({WEIR_PROGRAM, "weight", url, "a.A", "127.0.0.1:7001", "5"}));
+  EXPECT_EQ(weight.Wait(std::chrono::seconds(30)), 1);
+  EXPECT_THAT(weight.Errors(), HasSubstr("cannot write " + directory.Path("registry/a.A")));
+  EXPECT_THAT(weight.Errors(), HasSubstr("as the user who runs the provider (uid 0)"));
+  Process list(as_nobody({WEIR_PROGRAM, "list", url}));
+  EXPECT_EQ(list.Wait(std::chrono::seconds(30)), 0) << list.Errors();
+  EXPECT_THAT(list.Output(), HasSubstr("127.0.0.1:7001  3 "));
 }
 
 TEST(Weir, WatchEndsByItselfAfterATime) {

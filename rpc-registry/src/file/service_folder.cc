@@ -261,6 +261,7 @@ void ServiceFolder::Publish(std::vector<Provider> providers) {
 
 // What is known stays in use.
 void ServiceFolder::CannotRead(int error) {
+  vanished_.reset();  // nobody knows
   SetTrouble("cannot read " + folder_.nodes + ": " + Reason(error));
   if (retry_pending_) return;
   retry_pending_ = true;
