@@ -148,7 +148,7 @@ void ServiceFolder::Ensure(const std::shared_ptr<Announcement>& announcement) {
   }
   const Instance& instance = announcement->instance;
   if (standing != nullptr && !announcement->unwritten) {
-    // An editor may have put its own file in the place of ours.
+    // An editor may have put its own file in the place of ours; lost if a reader swept it first.
     const NodeState other = ProbeNode(folder_.nodes, instance.address);
     if (other.kind == NodeState::Kind::kDead) Adopt(*announcement, other.content);
   }
