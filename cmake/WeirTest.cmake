@@ -1,9 +1,10 @@
 # weir_test(NAME SOURCES a_test.cc... [LIBS lib...] [LABELS unit|e2e|registry|fault|engine|fuzz|slow...]
-#           [TIMEOUT seconds]): one GoogleTest program; every TEST in it becomes a ctest test.
+#           [TIMEOUT seconds] [PREFIX text]): one GoogleTest program; every TEST in it becomes a ctest
+# test, its name behind the prefix.
 include(GoogleTest)
 find_package(GTest REQUIRED)
 function(weir_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;PREFIX" "SOURCES;LIBS;LABELS" ${ARGN})
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
@@ -15,7 +16,7 @@ function(weir_test name)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${arg_TIMEOUT})
+    TEST_PREFIX "${arg_PREFIX}" PROPERTIES TIMEOUT ${arg_TIMEOUT})
   # gtest_discover_tests takes no property that is a list, so the labels follow in a file of their own.
   set(labels_file "${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake")
   file(CONFIGURE OUTPUT "${labels_file}" @ONLY CONTENT [=[
