@@ -153,13 +153,3 @@ std::string ZooKeeperServer::Ask(std::string_view four_letter_word) const {
 }
 
 }  // namespace weir::testing
-
-// The sanitizers ask for these. ZooKeeper's client library (3.8) loses an event that reaches a
-// handle while it is being closed, and all handles of a process write their server's address for
-// messages into one buffer. Neither passes through weir.
-extern "C" const char* __lsan_default_suppressions() {
-  return "leak:zookeeper_process\n";
-}
-extern "C" const char* __tsan_default_suppressions() {
-  return "race_top:vsprintf\n";
-}
