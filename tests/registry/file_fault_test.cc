@@ -143,9 +143,6 @@ TEST_F(FileFaultTest, WhatIsKnownStaysInUseWhileTheDirectoryIsGone) {
 }
 
 TEST_F(FileFaultTest, WhatIsKnownStaysInUseWhileNoDescriptorIsLeft) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer itself needs a descriptor to look at an object";
-#endif
   const auto registry = OpenOrDie(Url());
   Watched watched(*registry, "a.A");
   const auto provider = StartProvider("h:1", 3);
