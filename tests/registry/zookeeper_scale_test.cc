@@ -120,7 +120,7 @@ TEST(ZooKeeperScale, R11_AFlappingProviderCostsEachConsumerFewReads) {
 // A thousand providers, each in its own right, of some services; they all go and come back at once.
 TEST(ZooKeeperScale, R12_AThousandProvidersRestartAtOnce) {
   constexpr int kProviders = 1000;
-  constexpr int kServices = kFull ? 20 : 2;
+  constexpr int kServices = kFull ? 5 : 2;
   constexpr int kProcesses = 10;  // registries that share the providers among them
   const ZooKeeperServer server;
   const std::string url = server.Url("/rpc", 60'000);
