@@ -120,9 +120,9 @@ TEST(ZooKeeperScale, R11_AFlappingProviderCostsEachConsumerFewReads) {
 // A thousand providers, each in its own right, of some services; they all go and come back at once.
 TEST(ZooKeeperScale, R12_AThousandProvidersRestartAtOnce) {
   constexpr int kProviders = 1000;
-  constexpr int kServices = kFull ? 5 : 2;
+  constexpr int kServices = kFull ? 100 : 2;
   constexpr int kProcesses = 10;  // registries that share the providers among them
-  const ZooKeeperServer server;
+  const ZooKeeperServer server(kFull ? 2048 : 128);
   const std::string url = server.Url("/rpc", 60'000);
   const std::vector<std::string> addresses = Addresses(kProviders);
   const auto service = [](int number) { return "load.S" + std::to_string(number); };

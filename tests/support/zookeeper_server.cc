@@ -40,7 +40,7 @@ void RequirePackages() {
 
 }  // namespace
 
-ZooKeeperServer::ZooKeeperServer() {
+ZooKeeperServer::ZooKeeperServer(int heap_mb) : heap_mb_(heap_mb) {
   // Somebody may take the free port before the server does: try others.
   for (int attempt = 1;; ++attempt) {
     membership_.client_port = FreePort();
@@ -86,11 +86,12 @@ void ZooKeeperServer::Launch() {
                         << "minSessionTimeout=400\nmaxSessionTimeout=60000\n"
                         << membership_.servers;
   if (membership_.id != 0) std::ofstream(data + "/myid") << membership_.id << "\n";
-  process_ = std::make_unique<Process>(std::vector<std::string>{
-      "java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no",
-      "-Dorg.slf4j.simpleLogger.logFile=" + directory_.Path("zk.log"), "-cp",
-      std::string(kServerJar) + ":" + kLogJar, "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-      config});
+  process_ = std::make_unique<Process>(
+      std::vector<std::string>{"java", "-Xmx" + std::to_string(heap_mb_) + "m", "-XX:+UseSerialGC",
+                               "-XX:TieredStopAtLevel=1", "-Dzookeeper.forceSync=no",
+                               "-Dorg.slf4j.simpleLogger.logFile=" + directory_.Path("zk.log"),
+                               "-cp", std::string(kServerJar) + ":" + kLogJar,
+                               "org.apache.zookeeper.server.quorum.QuorumPeerMain", config});
   paused_ = false;
 }
 

@@ -33,8 +33,9 @@ struct ZooKeeperMembership {
 // when Java or ZooKeeper's jar is missing, the message names the packages to install.
 class ZooKeeperServer {
  public:
-  // Starts a server that stands alone and returns when it serves (about one second).
-  ZooKeeperServer();
+  // Starts a server that stands alone and returns when it serves (about one second). `heap_mb`: the
+  // memory of its Java, in mebibytes.
+  explicit ZooKeeperServer(int heap_mb = 128);
   // Starts a member of an ensemble and returns at once: it serves when there is a quorum.
   explicit ZooKeeperServer(ZooKeeperMembership membership);
   ~ZooKeeperServer();
@@ -70,6 +71,7 @@ class ZooKeeperServer {
  private:
   TempDir directory_;
   ZooKeeperMembership membership_;
+  int heap_mb_ = 128;
   std::unique_ptr<Process> process_;
   bool paused_ = false;
 };
