@@ -129,6 +129,9 @@ void ZkSession::Open() {
     executor_.PostAfter(delay, [this] { Open(); });
     return;
   }
+  // The client would look the host names up again each time it waits for its socket, which costs it
+  // more than all the rest. When a connection is lost it still does.
+  zoo_set_servers_resolution_delay(handle->zk, -1);
   failed_opens_ = 0;
   handle_ = std::move(handle);
   if (!url_.credentials.empty()) {
