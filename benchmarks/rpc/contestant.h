@@ -37,9 +37,11 @@ class Contestant {
                             std::chrono::nanoseconds warm_up, std::chrono::nanoseconds time) = 0;
 };
 
+std::unique_ptr<Contestant> MakeBareEpoll();
 std::unique_ptr<Contestant> MakeBareAsio();
-std::unique_ptr<Contestant> MakeWeir();          // completion handlers
-std::unique_ptr<Contestant> MakeWeirBlocking();  // a blocking stub; one call in flight at most
+std::unique_ptr<Contestant> MakeWeir();            // completion handlers
+std::unique_ptr<Contestant> MakeWeirAttachment();  // the same, the payload as attachment
+std::unique_ptr<Contestant> MakeWeirBlocking();    // a blocking stub; one call in flight at most
 
 // Decides which calls count: those that end after the warm-up and before the end.
 class Window {

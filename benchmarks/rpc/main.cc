@@ -1,4 +1,4 @@
-// bench-rpc: weir's echo against a plain Asio echo, in the same run, interleaved.
+// bench-rpc: weir's echo against plain epoll and plain Asio echoes, in the same run, interleaved.
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,11 +22,12 @@ namespace weir::bench {
 namespace {
 
 const std::vector<Workload> kWorkloads = {
-    {"W1", 1, 1, 16},
-    {"W2", 1, 64, 16},
-    {"W2b", 1, 64, 1024},
-    {"W3", 32, 16, 16},
+    {"W1", 1, 1, 16},   {"W2", 1, 64, 16},       {"W2b", 1, 64, 1024},
+    {"W3", 32, 16, 16}, {"W4", 1, 8, 64u << 10}, {"W5", 1, 4, 1u << 20},
 };
+
+// From here on what counts is bytes per second.
+constexpr std::size_t kLarge = 64u << 10;
 
 void Pin(int core) {
   cpu_set_t set;
@@ -112,30 +113,32 @@ int Main(int argc, char** argv) {
   std::string json_path;
   bool unpinned = false;
   CLI::App app{
-      "Measures weir's echo against a plain Asio echo: server and client in processes of "
-      "their own, one thread each, interleaved; medians of all runs."};
+      "Measures weir's echo against plain epoll and plain Asio echoes: server and client in "
+      "processes of their own, one thread each, interleaved; medians of all runs."};
   app.add_option("--runs", runs, "How often each case is run")->check(CLI::Range(1, 1000));
   app.add_option("--seconds", seconds, "How long each run measures")->check(CLI::Range(0.1, 600.0));
-  app.add_option("--only", only, "One case alone: W1, W2, W2b or W3");
+  app.add_option("--only", only, "One case alone: W1, W2, W2b, W3, W4 or W5");
   app.add_option("--json", json_path, "Also write the figures to this file");
   app.add_flag("--unpinned", unpinned, "Do not bind server and client to a core each");
   CLI11_PARSE(app, argc, argv);
   if (!only.empty() && std::none_of(kWorkloads.begin(), kWorkloads.end(),
                                     [&](const Workload& w) { return w.name == only; })) {
-    std::fprintf(stderr, "error: --only %s: no such case; there are W1, W2, W2b and W3\n",
+    std::fprintf(stderr, "error: --only %s: no such case; there are W1, W2, W2b, W3, W4 and W5\n",
                  only.c_str());
     return 2;
   }
   const bool pinned = !unpinned && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 
   nlohmann::json rows = nlohmann::json::array();
-  std::printf("%-5s %-14s %12s %7s %9s %9s %11s %11s\n", "case", "contestant", "calls/s", "ratio",
-              "p50 us", "p99 us", "server us", "client us");
+  std::printf("%-5s %-16s %12s %9s %7s %9s %9s %11s %11s\n", "case", "contestant", "calls/s",
+              "MB/s", "ratio", "p50 us", "p99 us", "server us", "client us");
   for (const Workload& workload : kWorkloads) {
     if (!only.empty() && workload.name != only) continue;
     std::vector<std::unique_ptr<Contestant>> contestants;
+    contestants.push_back(MakeBareEpoll());
     contestants.push_back(MakeBareAsio());
     contestants.push_back(MakeWeir());
+    if (workload.payload_bytes >= kLarge) contestants.push_back(MakeWeirAttachment());
     if (workload.in_flight == 1) contestants.push_back(MakeWeirBlocking());
     std::map<std::string, std::vector<Outcome>> outcomes;
     for (int run = 0; run < runs; ++run) {
@@ -154,14 +157,19 @@ int Main(int argc, char** argv) {
       for (const Outcome& outcome : outcomes[name]) values.push_back(outcome.*field);
       return Median(std::move(values));
     };
-    const double bare = median("bare_asio", &Outcome::calls_per_s);
+    const double bare = median("bare_epoll", &Outcome::calls_per_s);
     for (const auto& contestant : contestants) {
       const std::string name = contestant->name();
       const double rate = median(name, &Outcome::calls_per_s);
-      std::printf("%-5s %-14s %12.0f %7.2f %9.1f %9.1f %11.2f %11.2f\n", workload.name.c_str(),
-                  name.c_str(), rate, rate / bare, median(name, &Outcome::p50_us),
-                  median(name, &Outcome::p99_us), median(name, &Outcome::server_cpu_us),
-                  median(name, &Outcome::client_cpu_us));
+      const double mb_per_s = rate * static_cast<double>(workload.payload_bytes) / 1e6;
+      std::printf("%-5s %-16s %12.0f %9.0f %7.2f %9.1f %9.1f %11.2f %11.2f\n",
+                  workload.name.c_str(), name.c_str(), rate, mb_per_s, rate / bare,
+                  median(name, &Outcome::p50_us), median(name, &Outcome::p99_us),
+                  median(name, &Outcome::server_cpu_us), median(name, &Outcome::client_cpu_us));
+      rows.push_back({{"case", workload.name},
+                      {"contestant", name},
+                      {"metric", "mb_per_s"},
+                      {"value", mb_per_s}});
       const std::vector<std::pair<const char*, double Outcome::*>> metrics = {
           {"calls_per_s", &Outcome::calls_per_s},
           {"p50_us", &Outcome::p50_us},

@@ -16,7 +16,12 @@ namespace {
 
 class EchoService final : public Echo::Service<EchoService> {
  public:
-  Result<EchoMessage> Echo(ServerContext&, const EchoMessage& request) { return request; }
+  Result<EchoMessage> Echo(ServerContext& context, const EchoMessage& request) {
+    if (!context.attachment().empty()) {
+      context.SetReplyAttachment(std::move(context.attachment()));
+    }
+    return request;
+  }
 };
 
 void ServeWeir(std::uint16_t port, void (*ready)(std::uint16_t)) {
@@ -35,13 +40,23 @@ void ServeWeir(std::uint16_t port, void (*ready)(std::uint16_t)) {
 // Calls again and again: each answer starts the next call, on the reactor.
 class Caller {
  public:
-  Caller(Echo::Stub stub, std::size_t bytes, Window& window, std::function<void()> done)
+  Caller(Echo::Stub stub, std::size_t bytes, bool as_attachment, Window& window,
+         std::function<void()> done)
       : stub_(std::move(stub)), window_(window), done_(std::move(done)) {
-    request_.set_payload(std::string(bytes, 'x'));
+    std::string payload(bytes, 'x');
+    if (as_attachment) {
+      attachment_ = Buffer(std::move(payload));
+    } else {
+      request_.set_payload(std::move(payload));
+    }
   }
   void Next() {
     started_ = Window::Clock::now();
-    stub_.Echo(request_, {}, [this](const Result<EchoMessage>& reply) {
+    CallOptions options;
+    if (!attachment_.empty()) {
+      options = CallOptions().WithAttachment(attachment_).ReceiveAttachment(&answer_);
+    }
+    stub_.Echo(request_, std::move(options), [this](const Result<EchoMessage>& reply) {
       if (!reply.ok()) {
         std::fprintf(stderr, "error: %s\n", reply.status().ToString().c_str());
         std::exit(1);
@@ -57,6 +72,8 @@ class Caller {
  private:
   Echo::Stub stub_;
   EchoMessage request_;
+  Buffer attachment_;
+  Buffer answer_;
   Window& window_;
   std::function<void()> done_;
   Window::Clock::time_point started_;
@@ -64,7 +81,8 @@ class Caller {
 
 class WeirEcho final : public Contestant {
  public:
-  std::string name() const override { return "weir"; }
+  explicit WeirEcho(bool as_attachment) : as_attachment_(as_attachment) {}
+  std::string name() const override { return as_attachment_ ? "weir_attachment" : "weir"; }
   void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) override { ServeWeir(port, ready); }
 
   Measurement Drive(std::uint16_t port, const Workload& workload, std::chrono::nanoseconds warm_up,
@@ -81,10 +99,10 @@ class WeirEcho final : public Contestant {
     for (std::uint32_t c = 0; c < workload.connections; ++c) {
       channels.push_back(std::make_unique<Channel>(url, ChannelOptions{.runtime = runtime}));
       for (std::uint32_t i = 0; i < workload.in_flight; ++i) {
-        callers.push_back(std::make_unique<Caller>(Echo::Stub(*channels.back()),
-                                                   workload.payload_bytes, window, [&] {
-                                                     if (--left == 0) all_done.set_value();
-                                                   }));
+        callers.push_back(std::make_unique<Caller>(
+            Echo::Stub(*channels.back()), workload.payload_bytes, as_attachment_, window, [&] {
+              if (--left == 0) all_done.set_value();
+            }));
       }
     }
     asio::post(runtime->executor(), [&] {
@@ -93,6 +111,9 @@ class WeirEcho final : public Contestant {
     all_done.get_future().wait();
     return window.Result();
   }
+
+ private:
+  const bool as_attachment_;
 };
 
 class WeirBlocking final : public Contestant {
@@ -124,7 +145,10 @@ class WeirBlocking final : public Contestant {
 }  // namespace
 
 std::unique_ptr<Contestant> MakeWeir() {
-  return std::make_unique<WeirEcho>();
+  return std::make_unique<WeirEcho>(false);
+}
+std::unique_ptr<Contestant> MakeWeirAttachment() {
+  return std::make_unique<WeirEcho>(true);
 }
 std::unique_ptr<Contestant> MakeWeirBlocking() {
   return std::make_unique<WeirBlocking>();
