@@ -67,7 +67,8 @@ TEST(ZooKeeperUnderLoad, KilledAndRestartedItFailsNoCall) {
     zookeeper.Kill();
     EXPECT_TRUE(goes_on()) << "without ZooKeeper";
     zookeeper.Restart();
-    ASSERT_TRUE(weir::testing::WaitUntil([&] { return zookeeper.Ephemerals().size() == 2; }, 30s))
+    // Of each provider one with its weight, one with its facts.
+    ASSERT_TRUE(weir::testing::WaitUntil([&] { return zookeeper.Ephemerals().size() == 4; }, 30s))
         << "both providers are registered again";
     EXPECT_TRUE(goes_on()) << "with ZooKeeper back";
   }
