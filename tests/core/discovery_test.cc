@@ -146,6 +146,24 @@ TEST_F(DiscoveryTest, AWipedRegistryTakesNoProviderThatAnswers) {
                                        "service=\"weir.test.Echo\"} 0\n"));
 }
 
+TEST_F(DiscoveryTest, ARegistryThatIsIllAgainAndAgainCostsNoConnection) {
+  const auto a = Serve("a");
+  const auto b = Serve("b");
+  Channel channel("puppet://p");
+  Echo::Stub echo(channel);
+  const std::set<std::string> both = {"a", "b"};
+  for (int round = 0; round < 10; ++round) {
+    puppet_->Tell({At(*a), At(*b)});
+    EXPECT_EQ(Answering(echo, 10), both);
+    puppet_->Tell({});
+    EXPECT_EQ(Answering(echo, 10), both);
+  }
+  // Past the moment at which those are let go that have not answered.
+  EXPECT_FALSE(WaitUntil([&] { return Answering(echo, 10) != both; }, 3s));
+  EXPECT_EQ(a->stats().connections_accepted, 1u) << "too many PINGs make a provider go away";
+  EXPECT_EQ(b->stats().connections_accepted, 1u);
+}
+
 TEST_F(DiscoveryTest, ProvidersThatWereNeverCalledProveThemselvesToo) {
   const auto a = Serve("a");
   Channel channel("puppet://p");

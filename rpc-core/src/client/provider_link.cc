@@ -265,7 +265,10 @@ void ProviderLink::Probe(bool connect) {
 }
 
 void ProviderLink::ReportHeard() const {
-  if (state_ == State::kReady) shard_.live().Heard(address_, protocol_->last_heard());
+  if (state_ != State::kReady) return;
+  const auto heard =
+      protocol_->AnsweredJustNow() ? shard_.reactor().now() : protocol_->last_heard();
+  shard_.live().Heard(address_, heard);
 }
 
 void ProviderLink::ResetBackoff() {

@@ -194,16 +194,24 @@ bool NativeProtocol::CheckFrameProgress(TimePoint now, TimePoint* next) {
   return bytes >= seconds * times_.min_body_bytes_per_s;
 }
 
-std::chrono::nanoseconds NativeProtocol::PingAfter(bool busy) const noexcept {
-  // No more often than the peer puts up with, and a little less often for the clocks' sake.
+// No more often than the peer puts up with, and a little less often for the clocks' sake.
+std::chrono::nanoseconds NativeProtocol::LeastPingInterval() const noexcept {
   constexpr std::uint64_t kMostMicroseconds = 3'600'000'000;
   const std::chrono::microseconds least(std::min(peer_.min_ping_interval_us, kMostMicroseconds));
-  return std::max(busy ? times_.keepalive_busy : times_.keepalive,
-                  std::chrono::nanoseconds(least + least / 10));
+  return least + least / 10;
+}
+
+std::chrono::nanoseconds NativeProtocol::PingAfter(bool busy) const noexcept {
+  return std::max(busy ? times_.keepalive_busy : times_.keepalive, LeastPingInterval());
+}
+
+bool NativeProtocol::AnsweredJustNow() const noexcept {
+  return !pinged_ && ping_sent_ != TimePoint{} &&
+         connection_->reactor().now() < ping_sent_ + LeastPingInterval();
 }
 
 void NativeProtocol::PingNow() {
-  if (!is_open() || !ready_ || pinged_) return;
+  if (!is_open() || !ready_ || pinged_ || AnsweredJustNow()) return;
   pinged_ = true;
   ping_sent_ = reactor().now();
   Signal(FrameType::kPing, kKeepaliveToken);

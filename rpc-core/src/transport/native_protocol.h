@@ -35,8 +35,11 @@ class NativeProtocol : public Protocol {
   using TimePoint = Reactor::Clock::time_point;
   // When the peer was last heard.
   TimePoint last_heard() const noexcept { return last_read_; }
-  // A PING now instead of after the next silence, unless one is under way.
+  // A PING now instead of after the next silence, unless one is under way or the peer would not put
+  // up with it.
   void PingNow();
+  // The last PING was answered, so short a time ago that the peer does not put up with another.
+  bool AnsweredJustNow() const noexcept;
 
  protected:
   NativeProtocol(wire::ReadLimits limits, const NativeTimes& times, wire::SettingsMeta settings)
@@ -83,6 +86,7 @@ class NativeProtocol : public Protocol {
   bool CheckFrameProgress(TimePoint now, TimePoint* next);
   std::chrono::nanoseconds FrameWatch() const noexcept;
   std::chrono::nanoseconds PingAfter(bool busy) const noexcept;
+  std::chrono::nanoseconds LeastPingInterval() const noexcept;
 
   const NativeTimes times_;
   const wire::SettingsMeta settings_;
