@@ -15,7 +15,7 @@
 
 #include "executor.h"
 #include "node.h"
-#include "zookeeper/session.h"
+#include "zookeeper/surroundings.h"
 
 namespace weir::discovery {
 
@@ -23,15 +23,6 @@ namespace weir::discovery {
 // for is told by the classes derived from it.
 class EphemeralNode : public std::enable_shared_from_this<EphemeralNode> {
  public:
-  // What the nodes of a registry share. All must outlive them.
-  struct Surroundings {
-    const std::string& registry;
-    Executor& executor;
-    ZkSession& session;
-    Counters& counters;
-    std::minstd_rand& random;
-  };
-
   virtual ~EphemeralNode() = default;
   EphemeralNode(const EphemeralNode&) = delete;
   EphemeralNode& operator=(const EphemeralNode&) = delete;
@@ -50,7 +41,7 @@ class EphemeralNode : public std::enable_shared_from_this<EphemeralNode> {
   void Withdraw(bool has_successor);
 
  protected:
-  EphemeralNode(Surroundings around, std::string path, std::string data)
+  EphemeralNode(const Surroundings& around, std::string path, std::string data)
       : around_(around), path_(std::move(path)), data_(std::move(data)) {}
 
   const Surroundings& around() const noexcept { return around_; }

@@ -12,7 +12,7 @@ std::string FactsRoot(const std::string& root) {
   return root + "-meta";
 }
 
-FactsNode::FactsNode(Surroundings around, const std::string& root, const Instance& instance,
+FactsNode::FactsNode(const Surroundings& around, const std::string& root, const Instance& instance,
                      std::function<void()> settled)
     : EphemeralNode(around, FactsRoot(root) + "/" + instance.service + "/" + instance.address,
                     FactsText(WithStart(instance.facts))),
@@ -28,9 +28,9 @@ void FactsNode::OnMissing(int code) {
              "; the provider is registered without them");
 }
 
-std::shared_ptr<ProviderNode> ProviderNode::Make(Surroundings around, RegistrationBoard& board,
-                                                 const std::string& root, const Instance& instance,
-                                                 std::uint64_t board_id) {
+std::shared_ptr<ProviderNode> ProviderNode::Make(const Surroundings& around,
+                                                 RegistrationBoard& board, const std::string& root,
+                                                 const Instance& instance, std::uint64_t board_id) {
   const std::shared_ptr<ProviderNode> node(
       new ProviderNode(around, board, root, instance, board_id));
   node->facts_ = std::make_shared<FactsNode>(around, root, instance,
@@ -42,8 +42,9 @@ std::shared_ptr<ProviderNode> ProviderNode::Make(Surroundings around, Registrati
   return node;
 }
 
-ProviderNode::ProviderNode(Surroundings around, RegistrationBoard& board, const std::string& root,
-                           const Instance& instance, std::uint64_t board_id)
+ProviderNode::ProviderNode(const Surroundings& around, RegistrationBoard& board,
+                           const std::string& root, const Instance& instance,
+                           std::uint64_t board_id)
     : EphemeralNode(around, root + "/" + instance.service + "/" + instance.address,
                     std::to_string(instance.weight)),
       board_(board),

@@ -20,7 +20,7 @@ std::string FactsRoot(const std::string& root);
 // The facts: nice to have. What goes wrong is told once and hinders nobody.
 class FactsNode final : public EphemeralNode {
  public:
-  FactsNode(Surroundings around, const std::string& root, const Instance& instance,
+  FactsNode(const Surroundings& around, const std::string& root, const Instance& instance,
             std::function<void()> settled);
 
  private:
@@ -37,7 +37,7 @@ class FactsNode final : public EphemeralNode {
 class ProviderNode final : public EphemeralNode {
  public:
   // `board` must outlive it.
-  static std::shared_ptr<ProviderNode> Make(Surroundings around, RegistrationBoard& board,
+  static std::shared_ptr<ProviderNode> Make(const Surroundings& around, RegistrationBoard& board,
                                             const std::string& root, const Instance& instance,
                                             std::uint64_t board_id);
 
@@ -53,7 +53,7 @@ class ProviderNode final : public EphemeralNode {
   void Withdraw(bool has_successor);
 
  private:
-  ProviderNode(Surroundings around, RegistrationBoard& board, const std::string& root,
+  ProviderNode(const Surroundings& around, RegistrationBoard& board, const std::string& root,
                const Instance& instance, std::uint64_t board_id);
 
   void OnStanding(bool fresh) override;

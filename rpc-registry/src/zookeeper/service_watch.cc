@@ -18,7 +18,8 @@ constexpr int kMaxDebounceMs = 200;
 
 }  // namespace
 
-ServiceWatch::ServiceWatch(Surroundings around, const std::string& root, const std::string& service)
+ServiceWatch::ServiceWatch(const Surroundings& around, const std::string& root,
+                           const std::string& service)
     : around_(around),
       path_(root + "/" + service),
       reader_(around.registry, service, around.counters) {}

@@ -14,23 +14,14 @@
 #include "executor.h"
 #include "listener.h"
 #include "node.h"
-#include "zookeeper/session.h"
+#include "zookeeper/surroundings.h"
 
 namespace weir::discovery {
 
 // Confined to the executor's thread. Shared, because requests under way refer to it.
 class ServiceWatch : public std::enable_shared_from_this<ServiceWatch> {
  public:
-  // What the watches of a registry share. All must outlive them.
-  struct Surroundings {
-    const std::string& registry;
-    Executor& executor;
-    ZkSession& session;
-    Counters& counters;
-    std::minstd_rand& random;
-  };
-
-  ServiceWatch(Surroundings around, const std::string& root, const std::string& service);
+  ServiceWatch(const Surroundings& around, const std::string& root, const std::string& service);
 
   const std::string& path() const noexcept { return path_; }
   Feed<ProviderList>& feed() noexcept { return feed_; }

@@ -111,9 +111,8 @@ Result<std::unique_ptr<Registration>> ZkRegistry::Register(Instance instance) {
   if (Status status = CheckInstance(instance); !status.ok()) return status;
   instance.address = Address::Parse(instance.address)->ToString();
   const std::uint64_t board_id = board_.Add(instance.service + " at " + instance.address);
-  auto node = ProviderNode::Make(
-      EphemeralNode::Surroundings{url_.text, executor_, session_, counters_, random_}, board_,
-      url_.root, instance, board_id);
+  auto node = ProviderNode::Make(Surroundings{url_.text, executor_, session_, counters_, random_},
+                                 board_, url_.root, instance, board_id);
   executor_.Post([this, node] {
     nodes_.emplace(node->path(), node);
     node->Keep();
@@ -132,8 +131,7 @@ Result<std::unique_ptr<Subscription>> ZkRegistry::Watch(std::string service,
     const bool first = !watch;
     if (first) {
       watch = std::make_shared<ServiceWatch>(
-          ServiceWatch::Surroundings{url_.text, executor_, session_, counters_, random_}, url_.root,
-          service);
+          Surroundings{url_.text, executor_, session_, counters_, random_}, url_.root, service);
     }
     watch->feed().Add(slot);
     if (first) watch->Refresh();
