@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "support/process.h"
+
 namespace weir::test {
 
 using std::chrono::milliseconds;
@@ -115,16 +117,13 @@ int SteadyLoad::AnsweredBy(const std::string& provider) const {
 
 bool SteadyLoad::AwaitAnswersFrom(const std::vector<std::string>& providers, milliseconds timeout,
                                   int calls) const {
-  const auto deadline = LoadTally::Clock::now() + timeout;
   std::map<std::string, int> wanted;
   for (const std::string& provider : providers) wanted[provider] = AnsweredBy(provider) + calls;
-  while (std::any_of(wanted.begin(), wanted.end(), [this](const auto& entry) {
-    return AnsweredBy(entry.first) < entry.second;
-  })) {
-    if (LoadTally::Clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
+  const auto answered = [this](const auto& entry) {
+    return AnsweredBy(entry.first) >= entry.second;
+  };
+  return weir::testing::WaitUntil(
+      [&] { return std::all_of(wanted.begin(), wanted.end(), answered); }, timeout);
 }
 
 }  // namespace weir::test
