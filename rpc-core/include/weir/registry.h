@@ -38,10 +38,10 @@ struct Provider {
 // deltas.
 using ProviderList = std::shared_ptr<const std::vector<Provider>>;
 
-// Facts about a provider beyond its weight, name -> text: "version", "group", "zone", ... A
-// registry adds "started" (milliseconds since 1970) itself. Names are made of letters, digits, '_',
-// '-' and
-// '.'; names and texts together have at most kMaxFactsBytes.
+// Facts about a provider beyond its weight, name -> text: "version", "group", "zone", ...
+// A registry adds "started" (milliseconds since 1970) itself.
+// Names are made of letters, digits, '_', '-' and '.'.
+// Names and texts together have at most kMaxFactsBytes.
 using Facts = std::map<std::string, std::string, std::less<>>;
 inline constexpr std::size_t kMaxFactsBytes = 4096;
 
