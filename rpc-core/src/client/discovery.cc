@@ -84,19 +84,17 @@ void Discovery::OnProviders(const ProviderList& announced) {
   const ProviderList& list = kept_.Update(announced, now);
   if (!kept_.empty() && !kept_before) {
     keeping_reported_ = false;
-    for (std::uint32_t i = 0; i < channel_.runtime().size(); ++i) {
-      route_.OnShard(i,
-                     [all = kept_.addresses(), i](RouteShard& shard) { shard.Probe(all, i == 0); });
-    }
+    // One connection to each is proof enough.
+    route_.OnEveryShard([all = kept_.addresses()](RouteShard& shard) {
+      shard.Probe(all, /*connect=*/shard.reactor().index() == 0);
+    });
     TickBy(now + kReview);
   } else if (kept_before && kept_.empty() && keeping_reported_) {
     LogInfo(channel_.registry_url() + " shows the providers of " + route_.service() + " again");
   }
   Publish(list);
   if (!kept_.returned().empty()) {
-    for (std::uint32_t i = 0; i < channel_.runtime().size(); ++i) {
-      route_.OnShard(i, [all = kept_.returned()](RouteShard& shard) { shard.OnReturned(all); });
-    }
+    route_.OnEveryShard([all = kept_.returned()](RouteShard& shard) { shard.OnReturned(all); });
   }
   // Nobody vouches for what is kept.
   if (!cache_ || !kept_.empty() || announced->empty()) return;
@@ -149,9 +147,7 @@ void Discovery::GiveUp(Clock::time_point now) {
 
 void Discovery::ReviewKept(Clock::time_point now) {
   // On the first reactor, which the evidence of this tick reaches only for the next one.
-  for (std::uint32_t i = 0; i < channel_.runtime().size(); ++i) {
-    route_.OnShard(i, [all = kept_.addresses()](RouteShard& shard) { shard.ReportHeard(all); });
-  }
+  route_.OnEveryShard([all = kept_.addresses()](RouteShard& shard) { shard.ReportHeard(all); });
   const std::size_t before = kept_.size();
   const bool changed =
       kept_.Review([this](const std::string& address) { return channel_.live().Of(address); }, now);

@@ -44,9 +44,7 @@ void Route::Unwatch() {
 }
 
 void Route::GiveUpOnRegistry(const Status& why) {
-  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-    OnShard(i, [why](RouteShard& shard) { shard.GiveUpOnRegistry(why); });
-  }
+  OnEveryShard([why](RouteShard& shard) { shard.GiveUpOnRegistry(why); });
 }
 
 Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
@@ -66,9 +64,7 @@ Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
 void Route::Use(const ProviderList& providers) {
   std::shared_ptr<const RouteView> view = BuildView(providers);
   // The shards first: a call made as soon as WaitForProviders returns must find them on their way.
-  for (std::uint32_t i = 0; i < shards_.size(); ++i) {
-    OnShard(i, [view](RouteShard& shard) { shard.SetView(view); });
-  }
+  OnEveryShard([view](RouteShard& shard) { shard.SetView(view); });
   {
     const std::lock_guard lock(mutex_);
     view_ = view;

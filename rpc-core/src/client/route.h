@@ -135,6 +135,10 @@ class Route {
     RouteShard* shard = shards_[reactor].get();
     shard->reactor().PostFunction([shard, work = std::move(work)] { work(*shard); });
   }
+  template <class Work>
+  void OnEveryShard(const Work& work) {
+    for (std::uint32_t i = 0; i < shards_.size(); ++i) OnShard(i, work);
+  }
 
  private:
   std::shared_ptr<const RouteView> BuildView(const ProviderList& providers);
