@@ -1,6 +1,7 @@
 #include "client/provider_link.h"
 
 #include <asio/connect.hpp>
+#include <asio/ip/tcp.hpp>
 #include <cmath>
 #include <utility>
 
@@ -52,6 +53,8 @@ struct ProviderLink::Attempt : std::enable_shared_from_this<Attempt> {
     if (link == nullptr) return;
     const Reactor::Turn turn(link->shard_.reactor());
     if (error) return link->OnConnectFailed(Unavailable(error.message()));
+    asio::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
     link->OnConnected(std::move(socket));
   }
 
@@ -179,7 +182,7 @@ void ProviderLink::Connect() {
   attempt_->Run(*address);
 }
 
-void ProviderLink::OnConnected(tcp::socket socket) {
+void ProviderLink::OnConnected(Socket socket) {
   attempt_.reset();
   auto protocol = std::make_unique<ClientConnection>(shard_, *this);
   protocol_ = protocol.get();

@@ -2,13 +2,13 @@
 // keeps the calls that cannot be sent yet.
 #pragma once
 
-#include <asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "client/call_list.h"
 #include "transport/connection.h"
+#include "transport/socket.h"
 #include "weir/channel.h"
 #include "weir/status.h"
 
@@ -66,7 +66,7 @@ class ProviderLink {
   struct Attempt;  // a connection being made
 
   void Connect();
-  void OnConnected(asio::ip::tcp::socket socket);
+  void OnConnected(Socket socket);
   void OnConnectFailed(const Status& why);
   void WaitToReconnect();
   void SetState(State state, std::uint32_t failures);

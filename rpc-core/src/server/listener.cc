@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <asio/ip/tcp.hpp>
 #include <chrono>
 #include <utility>
 
@@ -43,7 +44,9 @@ Status Listener::Open(const Address& address) {
   }
   const tcp::endpoint endpoint = found.begin()->endpoint();
   acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);
+  // Accepted sockets inherit it.
+  if (!error) acceptor_.set_option(tcp::no_delay(true), error);
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(1024, error);
   if (error) {
@@ -54,7 +57,7 @@ Status Listener::Open(const Address& address) {
     if (error == asio::error::access_denied) hint = "; ports below 1024 need privileges";
     return Unavailable("cannot listen on " + name + ": " + error.message() + hint);
   }
-  bound_ = {address.host, acceptor_.local_endpoint(error).port()};
+  bound_ = {address.host, TcpAddress(acceptor_.local_endpoint(error)).port};
   return {};
 }
 
@@ -67,7 +70,7 @@ void Listener::Close() {
 void Listener::Accept() {
   Reactor& owner = choose_();
   acceptor_.async_accept(owner.io(), [this, self = shared_from_this(), &owner](
-                                         const asio::error_code& error, tcp::socket socket) {
+                                         const asio::error_code& error, Socket socket) {
     if (!acceptor_.is_open()) return;
     const Reactor::Turn turn(reactor_);
     if (error) return OnError(error);

@@ -1,12 +1,14 @@
 // Listener: the listening socket of a server and what it does when descriptors run out.
 #pragma once
 
-#include <asio/ip/tcp.hpp>
+#include <asio/basic_socket_acceptor.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "runtime/reactor.h"
+#include "transport/socket.h"
 #include "weir/address.h"
 #include "weir/status.h"
 
@@ -19,7 +21,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   // Chooses the reactor of the next connection.
   using Choose = std::function<Reactor&()>;
   // Called on the listener's reactor with a socket that belongs to the chosen one.
-  using Accepted = std::function<void(Reactor&, asio::ip::tcp::socket)>;
+  using Accepted = std::function<void(Reactor&, Socket)>;
 
   Listener(Reactor& reactor, Choose choose, Accepted accepted);
   ~Listener();
@@ -33,13 +35,15 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void Close();
 
  private:
+  using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
+
   void Accept();
   void OnError(const asio::error_code& error);
 
   Reactor& reactor_;
   Choose choose_;
   Accepted accepted_;
-  asio::ip::tcp::acceptor acceptor_;
+  Acceptor acceptor_;
   asio::steady_timer pause_;
   Address bound_;
   int spare_ = -1;

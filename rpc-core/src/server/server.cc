@@ -94,7 +94,7 @@ class ServerCore {
   bool Withdraw();
   Result<std::string> AddressFor(const RegistrationOptions& options) const;
   Reactor& ChooseReactor();
-  void OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket);
+  void OnAccepted(Reactor& reactor, Socket socket);
   // Runs `work` for every open connection, on its reactor; returns when that is done.
   void OnEveryConnection(const std::function<void(ServerConnection&)>& work);
   void CloseListener();
@@ -123,9 +123,7 @@ Status ServerCore::Listen() {
   max_connections_ = MaxConnections(state_->options.limits);
   listener_ = std::make_shared<Listener>(
       runtime_->core().reactor(0), [this]() -> Reactor& { return ChooseReactor(); },
-      [this](Reactor& reactor, asio::ip::tcp::socket socket) {
-        OnAccepted(reactor, std::move(socket));
-      });
+      [this](Reactor& reactor, Socket socket) { OnAccepted(reactor, std::move(socket)); });
   if (Status status = listener_->Open(*address); !status.ok()) {
     listener_.reset();
     return status;
@@ -201,18 +199,16 @@ Reactor& ServerCore::ChooseReactor() {
   return runtime_->core().reactor(next % runtime_->core().size());
 }
 
-void ServerCore::OnAccepted(Reactor& reactor, asio::ip::tcp::socket socket) {
+void ServerCore::OnAccepted(Reactor& reactor, Socket socket) {
   state_->accepted.fetch_add(1, std::memory_order_relaxed);
   if (state_->open_connections.load(std::memory_order_relaxed) >= max_connections_) {
     state_->refused.fetch_add(1, std::memory_order_relaxed);
     return;  // closes it
   }
-  asio::error_code error;
-  const auto remote = socket.remote_endpoint(error);
-  if (error) return;
+  std::string peer = PeerOf(socket);
+  if (peer.empty()) return;
   // Counted before its reactor hears of it, so that a burst cannot pass the limit.
   state_->open_connections.fetch_add(1, std::memory_order_relaxed);
-  std::string peer = Address{remote.address().to_string(), remote.port()}.ToString();
   ServerShard& shard = *state_->shards[reactor.index()];
   const ServerLimits& limits = state_->options.limits;
   const ConnectionLimits connection_limits{limits.unwritten_soft, limits.unwritten_hard};

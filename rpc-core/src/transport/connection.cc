@@ -36,8 +36,7 @@ std::string ErrorText(int error) {
 // the peer might lose them, so input is read and dropped until the peer closes as well.
 class Farewell : public std::enable_shared_from_this<Farewell> {
  public:
-  explicit Farewell(asio::ip::tcp::socket socket)
-      : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+  explicit Farewell(Socket socket) : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
 
   void Start() {
     asio::error_code ignored;
@@ -70,15 +69,15 @@ class Farewell : public std::enable_shared_from_this<Farewell> {
     socket_.close(ignored);
   }
 
-  asio::ip::tcp::socket socket_;
+  Socket socket_;
   asio::steady_timer timer_;
   std::size_t dropped_ = 0;
 };
 
 }  // namespace
 
-Connection::Connection(Reactor& reactor, asio::ip::tcp::socket socket,
-                       std::unique_ptr<Protocol> protocol, ConnectionLimits limits)
+Connection::Connection(Reactor& reactor, Socket socket, std::unique_ptr<Protocol> protocol,
+                       ConnectionLimits limits)
     : reactor_(reactor),
       socket_(std::move(socket)),
       protocol_(std::move(protocol)),
@@ -100,7 +99,6 @@ void Connection::Start() {
   self_ = Ref<Connection>::Share(this);
   asio::error_code ignored;
   socket_->non_blocking(true, ignored);
-  socket_->set_option(asio::ip::tcp::no_delay(true), ignored);
   protocol_->OnOpen(*this);
   WaitReadable();
 }

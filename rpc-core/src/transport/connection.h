@@ -1,7 +1,6 @@
 // Connection: a socket on one reactor, its output, and the protocol spoken on it.
 #pragma once
 
-#include <asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +9,7 @@
 #include "buffer/outbox.h"
 #include "runtime/reactor.h"
 #include "transport/protocol.h"
+#include "transport/socket.h"
 #include "weir/buffer.h"
 
 namespace weir {
@@ -27,8 +27,8 @@ struct ConnectionLimits {
 // Between turns an idle connection holds no buffer. From Start to Close it keeps itself alive.
 class Connection final : public RefCounted, public TurnEnd {
  public:
-  // Takes an open socket that belongs to `reactor`.
-  Connection(Reactor& reactor, asio::ip::tcp::socket socket, std::unique_ptr<Protocol> protocol,
+  // Takes an open socket that belongs to `reactor`, its options already set.
+  Connection(Reactor& reactor, Socket socket, std::unique_ptr<Protocol> protocol,
              ConnectionLimits limits);
 
   // Begins: OnOpen, then reading.
@@ -75,7 +75,7 @@ class Connection final : public RefCounted, public TurnEnd {
   Reactor& reactor_;
   Ref<Connection> self_;
   // None once closed: references may outlive the reactor.
-  std::optional<asio::ip::tcp::socket> socket_;
+  std::optional<Socket> socket_;
   std::unique_ptr<Protocol> protocol_;
   const ConnectionLimits limits_;
   Outbox outbox_;
