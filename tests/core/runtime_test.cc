@@ -11,6 +11,7 @@
 #include "runtime/reactor.h"
 #include "runtime/worker_pool.h"
 #include "weir/detail/recycle.h"
+#include "weir/runtime.h"
 
 namespace weir::test {
 namespace {
@@ -96,6 +97,19 @@ TEST(WorkerPools, RefuseAboveTheirQueueAndFinishWhatTheyTook) {
     go.count_down();
   }
   EXPECT_EQ(ran, 7);
+}
+
+TEST(ThreadModels, AreFoundByTheirNames) {
+  for (const ThreadModel model : AllThreadModels()) {
+    const Result<ThreadModel> parsed = ParseThreadModel(ThreadModelName(model));
+    ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+    EXPECT_EQ(*parsed, model);
+  }
+  const Result<ThreadModel> unknown = ParseThreadModel("carousel");
+  EXPECT_EQ(unknown.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(unknown.status().message().find("unknown thread model 'carousel'; there are "
+                                            "single_reactor, "),
+            0u);
 }
 
 TEST(Recycling, MemoryOfOneThreadMayBeFreedByAnother) {

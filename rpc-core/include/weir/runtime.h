@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string_view>
+
+#include "weir/status.h"
 
 namespace weir {
 
@@ -17,6 +21,13 @@ enum class ThreadModel : std::uint8_t {
   kSingleReactor,  // one thread does everything
   kMultiReactor,   // an acceptor and N reactors; a handler runs on its connection's reactor
 };
+
+// The name of a model for options and reports: "multi_reactor".
+std::string_view ThreadModelName(ThreadModel model) noexcept;
+// All of them, in the order of the enumeration.
+std::span<const ThreadModel> AllThreadModels() noexcept;
+// The model of that name. INVALID_ARGUMENT lists the names there are.
+Result<ThreadModel> ParseThreadModel(std::string_view name);
 
 struct ThreadOptions {
   ThreadModel model = ThreadModel::kMultiReactor;
