@@ -29,9 +29,16 @@ class StubBase {
   Result<Reply> Call(const MethodInfo& method, const google::protobuf::MessageLite& request,
                      CallOptions options, std::optional<std::string_view> key = {}) const {
     Result<Reply> result = Reply();
-    detail::BlockingCall call({*route_, method, request, std::move(options), key}, *result);
-    if (Status status = call.Run(*route_); !status.ok()) result = std::move(status);
+    Status status = CallInto(method, request, *result, std::move(options), key);
+    if (!status.ok()) result = std::move(status);
     return result;
+  }
+  // The same, with a reply that is there already.
+  Status CallInto(const MethodInfo& method, const google::protobuf::MessageLite& request,
+                  google::protobuf::MessageLite& reply, CallOptions options,
+                  std::optional<std::string_view> key = {}) const {
+    return detail::BlockingCall({*route_, method, request, std::move(options), key}, reply)
+        .Run(*route_);
   }
 
   // Completes `token` with void(Result<Reply>), on the executor associated with it or, if there is
