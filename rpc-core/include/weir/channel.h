@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "weir/method.h"
 #include "weir/runtime.h"
@@ -59,6 +60,15 @@ struct ChannelOptions {
   ThreadOptions threads = {.model = ThreadModel::kMultiReactor, .reactors = 1};
 };
 
+// A provider as one channel sees it. A value.
+struct ProviderState {
+  std::string address;
+  std::int32_t weight = 0;
+  std::uint32_t active = 0;    // calls in flight from this channel
+  std::uint32_t failures = 0;  // transport failures since the last success
+  std::uint64_t calls = 0;     // attempts that have ended; begins anew some time after it left
+};
+
 // Finds providers through a registry, keeps one multiplexed connection per provider and reactor,
 // chooses a provider per call, and retries where that is safe. A resource; thread-safe. Stubs made
 // from it keep its core alive. The destructor fails what is still running with CANCELLED.
@@ -75,6 +85,10 @@ class Channel {
   const Status& status() const noexcept;
   // Waits until a provider of `service` is known. DEADLINE_EXCEEDED otherwise. Not from a reactor.
   Status WaitForProviders(std::string_view service, std::chrono::nanoseconds timeout);
+  // Those that calls to `service` are spread over at this moment, sorted by address; not those that
+  // are draining. Calls bound to a provider (CallOptions::WithProvider) are not counted. Empty
+  // before the registry has answered. Any thread; takes microseconds.
+  std::vector<ProviderState> Providers(std::string_view service) const;
 
   const std::shared_ptr<detail::ChannelCore>& core() const noexcept { return core_; }
 

@@ -52,13 +52,13 @@ std::shared_ptr<Route> ChannelCore::RouteTo(std::string_view service, std::uint3
     const std::lock_guard lock(mutex_);
     auto found = routes_.find(service);
     if (found == routes_.end()) {
-      found =
-          routes_
-              .emplace(service, std::make_unique<Route>(*this, std::string(service), next_method_))
-              .first;
-      next_method_ += methods;
+      found = routes_.emplace(service, std::make_unique<Route>(*this, std::string(service))).first;
     }
     route = found->second.get();
+    if (methods > 0 && route->method_base() == 0) {
+      route->set_method_base(next_method_);
+      next_method_ += methods;
+    }
     if (closed_) return {shared_from_this(), route};
   }
   route->Watch();
@@ -115,6 +115,11 @@ const Status& Channel::status() const noexcept {
 Status Channel::WaitForProviders(std::string_view service, std::chrono::nanoseconds timeout) {
   if (!core_->status().ok()) return core_->status();
   return core_->RouteTo(service, 0)->WaitForProviders(timeout);
+}
+
+std::vector<ProviderState> Channel::Providers(std::string_view service) const {
+  if (!core_->status().ok()) return {};
+  return core_->RouteTo(service, 0)->Providers();
 }
 
 StubBase::StubBase(const Channel& channel, const ServiceInfo& service)

@@ -35,7 +35,8 @@ class ChannelCore : public std::enable_shared_from_this<ChannelCore> {
   ClientShard& shard(std::uint32_t reactor) noexcept { return *shards_[reactor]; }
   const LiveLinks& live() const noexcept { return live_; }
 
-  // The route to a service, made if there is none; it keeps this core alive.
+  // The route to a service, made if there is none; it keeps this core alive. `methods`: how many
+  // the service has, for a stub; 0 for who makes no calls.
   std::shared_ptr<Route> RouteTo(std::string_view service, std::uint32_t methods);
   // Fails everything that runs with CANCELLED and whatever comes after. Idempotent.
   void Close();

@@ -14,10 +14,9 @@ constexpr std::chrono::seconds kEndpointGrace{5};
 
 }  // namespace
 
-Route::Route(ChannelCore& channel, std::string service, std::uint32_t method_base)
+Route::Route(ChannelCore& channel, std::string service)
     : channel_(channel),
       service_(std::move(service)),
-      method_base_(method_base),
       // A random start, so that channels do not all begin with the same provider.
       next_sequence_(std::random_device{}()),
       discovery_(*this, channel) {
@@ -59,6 +58,26 @@ Status Route::WaitForProviders(std::chrono::nanoseconds timeout) {
                                     " has not answered; see that it runs and can be reached"
                               : "no provider of " + service_ + " is registered at " +
                                     channel_.registry_url() + "; start one");
+}
+
+std::vector<ProviderState> Route::Providers() {
+  std::shared_ptr<const RouteView> view;
+  {
+    const std::lock_guard lock(mutex_);
+    view = view_;
+  }
+  std::vector<ProviderState> states;
+  if (view == nullptr) return states;
+  const Snapshot& snapshot = *view->snapshot;
+  for (Index i = 0; i < snapshot.size(); ++i) {
+    const Endpoint& endpoint = snapshot.endpoint(i);
+    states.push_back({.address = snapshot.provider(i).address,
+                      .weight = snapshot.provider(i).weight,
+                      .active = endpoint.active.load(std::memory_order_relaxed),
+                      .failures = endpoint.failures.load(std::memory_order_relaxed),
+                      .calls = endpoint.calls.load(std::memory_order_relaxed)});
+  }
+  return states;
 }
 
 void Route::Use(const ProviderList& providers) {

@@ -39,9 +39,7 @@ class RouteShard {
 
   Reactor& reactor() noexcept { return client_.reactor(); }
   // The number that names a method on this channel's connections.
-  std::uint32_t MethodNumber(const MethodInfo& method) const noexcept {
-    return method_base_ + method.index;
-  }
+  std::uint32_t MethodNumber(const MethodInfo& method) const noexcept;
 
   // Takes a call over.
   void Start(ClientCall& call);
@@ -85,7 +83,6 @@ class RouteShard {
 
   Route& route_;
   ClientShard& client_;
-  const std::uint32_t method_base_;
   std::shared_ptr<const RouteView> view_;
   std::vector<ProviderLink*> links_;  // as in the snapshot
   std::vector<Index> unusable_;       // positions in it
@@ -106,12 +103,15 @@ class RouteShard {
 // The part any thread may use.
 class Route {
  public:
-  Route(ChannelCore& channel, std::string service, std::uint32_t method_base);
+  Route(ChannelCore& channel, std::string service);
   Route(const Route&) = delete;
   Route& operator=(const Route&) = delete;
 
   const std::string& service() const noexcept { return service_; }
+  // The channel's number of the service's first method; 0 before there is a stub. Set once, before
+  // the first call starts.
   std::uint32_t method_base() const noexcept { return method_base_; }
+  void set_method_base(std::uint32_t base) noexcept { method_base_ = base; }
   ChannelCore& channel() const noexcept { return channel_; }
   RouteShard& shard(std::uint32_t reactor) noexcept { return *shards_[reactor]; }
 
@@ -120,6 +120,8 @@ class Route {
   void Unwatch();
   // Waits until a provider is known.
   Status WaitForProviders(std::chrono::nanoseconds timeout);
+  // As Channel::Providers.
+  std::vector<ProviderState> Providers();
   // The first of 64 sequence numbers that nobody else gets.
   std::uint64_t ReserveSequence() noexcept {
     return next_sequence_.fetch_add(64, std::memory_order_relaxed);
@@ -145,7 +147,7 @@ class Route {
 
   ChannelCore& channel_;
   const std::string service_;
-  const std::uint32_t method_base_;
+  std::uint32_t method_base_ = 0;
   std::vector<std::unique_ptr<RouteShard>> shards_;
   std::atomic<std::uint64_t> next_sequence_;
   std::once_flag watched_;
@@ -163,5 +165,9 @@ class Route {
   std::map<std::string, KnownEndpoint, std::less<>> endpoints_;
   Discovery discovery_;
 };
+
+inline std::uint32_t RouteShard::MethodNumber(const MethodInfo& method) const noexcept {
+  return route_.method_base() + method.index;
+}
 
 }  // namespace weir::detail

@@ -23,10 +23,7 @@ const std::string* ProviderOf(const ClientCall& call) noexcept {
 }  // namespace
 
 RouteShard::RouteShard(Route& route, ClientShard& client)
-    : route_(route),
-      client_(client),
-      method_base_(route.method_base()),
-      retry_tokens_(kMostRetryTokens) {
+    : route_(route), client_(client), retry_tokens_(kMostRetryTokens) {
   tick_.shard = this;
   tick_.fire = [](TimerNode* node) noexcept { static_cast<Timer*>(node)->shard->route_.OnTick(); };
 }
