@@ -49,11 +49,9 @@ class Calls : public ::testing::TestWithParam<ThreadModel> {
   Echo::Stub echo_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Models, Calls,
-                         ::testing::Values(ThreadModel::kSingleReactor, ThreadModel::kMultiReactor),
+INSTANTIATE_TEST_SUITE_P(Models, Calls, ::testing::ValuesIn(AllThreadModels()),
                          [](const auto& model) {
-                           return model.param == ThreadModel::kSingleReactor ? "SingleReactor"
-                                                                             : "MultiReactor";
+                           return std::string(ThreadModelName(model.param));
                          });
 
 TEST_P(Calls, BlockingStubReachesEveryFormOfHandler) {

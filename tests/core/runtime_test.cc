@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <latch>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -77,6 +79,24 @@ TEST(Reactors, RunTasksOfOtherThreadsAndTimersOnTheirOwn) {
   EXPECT_TRUE(ran);
 }
 
+// A task that runs a function, once.
+struct FunctionTask : detail::Task {
+  explicit FunctionTask(std::function<void()> f) : function(std::move(f)) {
+    run = [](detail::Task* task) noexcept {
+      const std::unique_ptr<FunctionTask> self(static_cast<FunctionTask*>(task));
+      self->function();
+    };
+  }
+  std::function<void()> function;
+};
+
+bool Submit(WorkerPool& pool, std::function<void()> work) {
+  auto task = std::make_unique<FunctionTask>(std::move(work));
+  if (!pool.Submit(task.get())) return false;
+  static_cast<void>(task.release());
+  return true;
+}
+
 TEST(WorkerPools, RefuseAboveTheirQueueAndFinishWhatTheyTook) {
   std::atomic<int> ran{0};
   int taken = 0;
@@ -85,18 +105,37 @@ TEST(WorkerPools, RefuseAboveTheirQueueAndFinishWhatTheyTook) {
     std::latch busy(2);
     WorkerPool pool(2, 5);
     for (int i = 0; i < 2; ++i) {
-      ASSERT_TRUE(pool.Submit([&] {
+      ASSERT_TRUE(Submit(pool, [&] {
         busy.count_down();
         go.wait();
         ++ran;
       }));
     }
     busy.wait();  // both workers are held, so that the queue fills
-    while (pool.Submit([&] { ++ran; })) ++taken;
+    while (Submit(pool, [&] { ++ran; })) ++taken;
     EXPECT_EQ(taken, 5);
     go.count_down();
   }
   EXPECT_EQ(ran, 7);
+}
+
+TEST(WorkerPools, RunEveryTaskOfManyBurstsAndLeaveNoneToABusyThread) {
+  std::atomic<int> ran{0};
+  WorkerPool pool(3, 100);
+  for (int burst = 0; burst < 2'000; ++burst) {
+    // As many as there are threads; each waits for the others, so each needs a thread of its own.
+    std::latch together(3);
+    std::latch done(3);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(Submit(pool, [&] {
+        together.arrive_and_wait();
+        ++ran;
+        done.count_down();
+      }));
+    }
+    done.wait();
+  }
+  EXPECT_EQ(ran, 6'000);
 }
 
 TEST(ThreadModels, AreFoundByTheirNames) {

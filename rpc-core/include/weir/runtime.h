@@ -18,8 +18,10 @@ class RuntimeCore;
 
 // How work is spread over threads.
 enum class ThreadModel : std::uint8_t {
-  kSingleReactor,  // one thread does everything
-  kMultiReactor,   // an acceptor and N reactors; a handler runs on its connection's reactor
+  kSingleReactor,         // one thread does everything
+  kSingleReactorWorkers,  // one reactor for I/O; plain handlers run on a pool of workers
+  kMultiReactor,          // an acceptor and N reactors; a handler runs on its connection's reactor
+  kMultiReactorWorkers,   // the same; plain handlers run on a pool of workers
 };
 
 // The name of a model for options and reports: "multi_reactor".
@@ -31,9 +33,10 @@ Result<ThreadModel> ParseThreadModel(std::string_view name);
 
 struct ThreadOptions {
   ThreadModel model = ThreadModel::kMultiReactor;
-  // Reactor threads. 0: one per core. kSingleReactor always has one.
+  // Reactor threads. 0: one per core. kSingleReactor and kSingleReactorWorkers always have one.
   std::uint32_t reactors = 0;
-  // Threads for methods marked (weir.blocking), started when the first such method is added.
+  // Threads for methods marked (weir.blocking) in every model, and for all plain handlers in those
+  // with workers. Started with the first call that needs one.
   std::uint32_t workers = 4;
   // Calls waiting for a worker; above it RESOURCE_EXHAUSTED.
   std::uint32_t max_queued_work = 4'096;

@@ -11,13 +11,26 @@
 #include "weir/detail/client_call.h"
 
 namespace weir {
+namespace {
+
+std::uint32_t ReactorsOf(const ThreadOptions& options) {
+  switch (options.model) {
+    case ThreadModel::kSingleReactor:
+    case ThreadModel::kSingleReactorWorkers:
+      return 1;
+    default:
+      if (options.reactors > 0) return options.reactors;
+      return std::max(1u, std::thread::hardware_concurrency());
+  }
+}
+
+}  // namespace
+
 namespace detail {
 
 RuntimeCore::RuntimeCore(const ThreadOptions& options)
-    : workers_(options.workers, options.max_queued_work) {
-  std::uint32_t count = options.reactors;
-  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
-  if (options.model == ThreadModel::kSingleReactor) count = 1;
+    : model_(options.model), workers_(options.workers, options.max_queued_work) {
+  const std::uint32_t count = ReactorsOf(options);
   for (std::uint32_t i = 0; i < count; ++i) reactors_.push_back(std::make_unique<Reactor>(i));
   for (const auto& reactor : reactors_) {
     threads_.emplace_back([&reactor = *reactor] { reactor.Run(); });

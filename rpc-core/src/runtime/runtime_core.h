@@ -20,6 +20,7 @@ class RuntimeCore {
   RuntimeCore(const RuntimeCore&) = delete;
   RuntimeCore& operator=(const RuntimeCore&) = delete;
 
+  ThreadModel model() const noexcept { return model_; }
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(reactors_.size()); }
   Reactor& reactor(std::uint32_t index) noexcept { return *reactors_[index]; }
   // The reactor of this thread, if it is one of these; null otherwise.
@@ -30,8 +31,14 @@ class RuntimeCore {
   // this runtime it must not be called while another of them does.
   void OnEveryReactor(const std::function<void(std::uint32_t index)>& work);
   WorkerPool& workers() noexcept { return workers_; }
+  // True where plain handlers run on workers.
+  bool plain_on_workers() const noexcept {
+    return model_ == ThreadModel::kSingleReactorWorkers ||
+           model_ == ThreadModel::kMultiReactorWorkers;
+  }
 
  private:
+  const ThreadModel model_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
   WorkerPool workers_;
   std::vector<std::thread> threads_;

@@ -16,7 +16,9 @@ struct Named {
 // In the order of the enumeration.
 constexpr Named kNames[] = {
     {ThreadModel::kSingleReactor, "single_reactor"},
+    {ThreadModel::kSingleReactorWorkers, "single_reactor_workers"},
     {ThreadModel::kMultiReactor, "multi_reactor"},
+    {ThreadModel::kMultiReactorWorkers, "multi_reactor_workers"},
 };
 
 constexpr auto kModels = [] {

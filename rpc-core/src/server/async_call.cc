@@ -16,6 +16,12 @@ AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const Ser
       checksum_(checksum),
       limits_(server.reply_limits()) {
   server_.state().running_calls.fetch_add(1, std::memory_order_relaxed);
+  run_node_.call = this;
+  run_node_.run = [](detail::Task* task) noexcept {
+    AsyncCall* call = static_cast<Node*>(task)->call;
+    if (!call->context().cancelled()) call->Run(call->kept_body_);
+    call->Release();
+  };
   send_node_.call = this;
   send_node_.run = [](detail::Task* task) noexcept {
     AsyncCall* call = static_cast<Node*>(task)->call;
@@ -51,11 +57,10 @@ void AsyncCall::Run(std::string_view body) noexcept {
 
 bool AsyncCall::RunOnWorker(WorkerPool& workers, std::string_view body) {
   kept_body_ = body;
-  return workers.Submit([call = detail::ServerCallRef::Share(this)] {
-    auto& self = static_cast<AsyncCall&>(*call);
-    if (self.context().cancelled()) return;
-    self.Run(self.kept_body_);
-  });
+  AddRef();
+  const bool taken = workers.Submit(&run_node_);
+  if (!taken) Release();
+  return taken;
 }
 
 void AsyncCall::Cancelled() {

@@ -25,7 +25,8 @@ class AsyncCall final : public detail::ServerCall {
   void Prepare(wire::Frame& frame, const wire::RequestMeta& meta, Metadata metadata);
   // Runs the handler on this thread; `body` lives until it returns.
   void Run(std::string_view body) noexcept;
-  // Runs it on a worker; copies the body. False if there is no room in the queue.
+  // Runs it on a worker, unless it is cancelled before; copies the body. False if there is no room
+  // in the queue.
   bool RunOnWorker(WorkerPool& workers, std::string_view body);
 
   std::uint64_t id() const noexcept { return id_; }
@@ -72,6 +73,7 @@ class AsyncCall final : public detail::ServerCall {
   struct Node : detail::Task {
     AsyncCall* call = nullptr;
   };
+  Node run_node_;
   Node send_node_;
   struct Timer : detail::TimerNode {
     AsyncCall* call = nullptr;

@@ -136,12 +136,17 @@ Status ServerConnection::OnRequest(wire::Frame& frame) {
     return {};
   }
   ServerShard::Count(shard_.calls_started);
-  if (method->bound->form == detail::HandlerForm::kPlain && !method->bound->info->blocking) {
+  if (method->bound->form == detail::HandlerForm::kPlain && !RunsOnWorker(*method)) {
     RunPlain(*method, frame, meta, std::move(metadata));
   } else {
     RunAsync(*method, frame, meta, std::move(metadata));
   }
   return {};
+}
+
+bool ServerConnection::RunsOnWorker(const ServedMethod& method) const noexcept {
+  if (method.bound->info->blocking) return true;
+  return method.bound->form == detail::HandlerForm::kPlain && state_->runtime.plain_on_workers();
 }
 
 const ServedMethod* ServerConnection::FindMethod(const wire::RequestMeta& meta, Status* status) {
@@ -210,7 +215,7 @@ void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
   running_.emplace(call->id(), call);
   const auto keep = detail::ServerCallRef::Share(call);
   call->Prepare(frame, meta, std::move(metadata));
-  if (method.bound->info->blocking) {
+  if (RunsOnWorker(method)) {
     if (!call->RunOnWorker(state_->runtime.workers(), frame.body)) {
       call->FailNotStarted(ResourceExhausted("all workers are busy and their queue is full"));
     }

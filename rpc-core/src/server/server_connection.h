@@ -53,6 +53,7 @@ class ServerConnection final : public NativeProtocol {
 
   // The method a request names, or null and a status.
   const ServedMethod* FindMethod(const wire::RequestMeta& meta, Status* status);
+  bool RunsOnWorker(const ServedMethod& method) const noexcept;
   // Why the call may not run; OK if it may.
   Status Admit(const wire::Frame& frame, const wire::RequestMeta& meta) const;
   void RunPlain(const ServedMethod& method, wire::Frame& frame, const wire::RequestMeta& meta,

@@ -43,7 +43,11 @@ class ThreadModelSuite : public ::testing::TestWithParam<ThreadModel> {
   static bool IsInterruptible(Form form) {
     return form != Form::kPlain || PlainHandlersLeaveTheReactor();
   }
-  static bool PlainHandlersLeaveTheReactor() { return false; }
+  static bool PlainHandlersLeaveTheReactor() { return HasWorkers(); }
+  static bool HasWorkers() {
+    return GetParam() == ThreadModel::kSingleReactorWorkers ||
+           GetParam() == ThreadModel::kMultiReactorWorkers;
+  }
 
   std::optional<ProbeServer> server_;
   std::optional<Channel> channel_;
@@ -153,7 +157,7 @@ TEST_P(ThreadModelSuite, CancellationReachesTheHandler) {
 TEST_P(ThreadModelSuite, FullQueueOfWorkersRefusesAndRecovers) {
   Serve({"--workers", "1", "--max-queued", "2"});
   for (const Form form : {Form::kBlocking, Form::kPlain}) {
-    if (form == Form::kPlain && !PlainHandlersLeaveTheReactor()) continue;
+    if (form == Form::kPlain && !HasWorkers()) continue;
     SCOPED_TRACE(NameOf(form));
     std::vector<std::future<Result<ProbeReply>>> calls;
     for (int i = 0; i < 8; ++i) {
@@ -251,6 +255,20 @@ TEST_P(ThreadModelSuite, BlockingMethodsHoldUpNobody) {
              .count()
       << " ms";
   EXPECT_TRUE(blocked.get().ok());
+}
+
+TEST_P(ThreadModelSuite, PlainHandlerOnAWorkerHoldsUpNobody) {
+  if (!HasWorkers()) GTEST_SKIP() << "plain handlers run on a reactor";
+  Serve();
+  // All on one connection.
+  auto slow = probe_->Plain(Ask("x", 200), Timeout(kLong), asio::use_future);
+  int answered = 0;
+  while (slow.wait_for(0ms) == std::future_status::timeout) {
+    ASSERT_TRUE(probe_->Plain(Ask("x"), Timeout(kLong)).ok());
+    ++answered;
+  }
+  EXPECT_GE(answered, 5);
+  EXPECT_TRUE(slow.get().ok());
 }
 
 TEST_P(ThreadModelSuite, PortInUseIsAnErrorThatNamesIt) {
