@@ -1,17 +1,15 @@
 #include "transport/connection.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
 
 #include "buffer/io_budget.h"
+#include "transport/farewell.h"
+#include "transport/readiness_io.h"
 
 namespace weir {
 namespace {
@@ -21,67 +19,18 @@ using std::chrono::seconds;
 
 // Fairness: after this many reads of a turn the others have their turn.
 constexpr int kReadsPerTurn = 8;
-constexpr int kVectorsPerWrite = 64;
 constexpr milliseconds kBudgetPause{10};
 constexpr seconds kLinger{2};
-// After the last word: how long, and for how many bytes, the peer may go on talking.
-constexpr seconds kFarewell{1};
-constexpr std::size_t kFarewellBytes = 1u << 20;
 
 std::string ErrorText(int error) {
   return std::strerror(error);
 }
 
-// A socket whose last words have been sent. Closing it with unread input would make it a reset, and
-// the peer might lose them, so input is read and dropped until the peer closes as well.
-class Farewell : public std::enable_shared_from_this<Farewell> {
- public:
-  explicit Farewell(Socket socket) : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
-
-  void Start() {
-    asio::error_code ignored;
-    socket_.shutdown(asio::socket_base::shutdown_send, ignored);
-    timer_.expires_after(kFarewell);
-    timer_.async_wait([self = shared_from_this()](const asio::error_code& stopped) {
-      if (!stopped) self->End();
-    });
-    Drop();
-  }
-
- private:
-  void Drop() {
-    const Ref<Block> waste = Block::Allocate(Block::kCommonSize);
-    while (true) {
-      const ssize_t bytes = ::read(socket_.native_handle(), waste->data(), waste->capacity());
-      if (bytes < 0 && errno == EINTR) continue;
-      if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
-      dropped_ += bytes > 0 ? static_cast<std::size_t>(bytes) : 0;
-      if (bytes <= 0 || dropped_ > kFarewellBytes) return End();
-    }
-    socket_.async_wait(asio::socket_base::wait_read,
-                       [self = shared_from_this()](const asio::error_code& error) {
-                         if (!error) self->Drop();
-                       });
-  }
-  void End() {
-    timer_.cancel();
-    asio::error_code ignored;
-    socket_.close(ignored);
-  }
-
-  Socket socket_;
-  asio::steady_timer timer_;
-  std::size_t dropped_ = 0;
-};
-
 }  // namespace
 
 Connection::Connection(Reactor& reactor, Socket socket, std::unique_ptr<Protocol> protocol,
                        ConnectionLimits limits)
-    : reactor_(reactor),
-      socket_(std::move(socket)),
-      protocol_(std::move(protocol)),
-      limits_(limits) {
+    : reactor_(reactor), protocol_(std::move(protocol)), limits_(limits) {
   linger_.connection = this;
   linger_.fire = [](detail::TimerNode* node) noexcept {
     Connection& self = *static_cast<Timer*>(node)->connection;
@@ -89,58 +38,62 @@ Connection::Connection(Reactor& reactor, Socket socket, std::unique_ptr<Protocol
   };
   read_again_.connection = this;
   read_again_.fire = [](detail::TimerNode* node) noexcept {
-    static_cast<Timer*>(node)->connection->WaitReadable();
+    static_cast<Timer*>(node)->connection->io_->Read();
   };
+  asio::error_code ignored;
+  socket.non_blocking(true, ignored);
+  io_ = std::make_unique<ReadinessIo>(*this, std::move(socket));
 }
 
 Connection::~Connection() = default;
 
 void Connection::Start() {
   self_ = Ref<Connection>::Share(this);
-  asio::error_code ignored;
-  socket_->non_blocking(true, ignored);
   protocol_->OnOpen(*this);
-  WaitReadable();
+  if (open_) io_->Read();
 }
 
-void Connection::WaitReadable() {
-  if (!open_ || closing_ || waiting_readable_ || pauses_ > 0) return;
-  waiting_readable_ = true;
-  socket_->async_wait(asio::socket_base::wait_read,
-                      [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
-                        self->waiting_readable_ = false;
-                        if (!error) self->OnReadable();
-                      });
-}
-
-void Connection::OnReadable() {
-  const Reactor::Turn turn(reactor_);
+std::size_t Connection::ReadAvailable(int descriptor) {
   const Ref<Connection> keep = Ref<Connection>::Share(this);
-  for (int i = 0; i < kReadsPerTurn && open_ && !closing_ && pauses_ == 0; ++i) {
-    if (IoBudget::reads_must_pause()) {
-      reactor_.SetTimer(read_again_, reactor_.now() + kBudgetPause);
-      return;
-    }
+  std::size_t total = 0;
+  for (int i = 0; i < kReadsPerTurn && wants_input() && !PausedForBudget(); ++i) {
     iovec vectors[2];
     const int count = protocol_->PrepareRead(reactor_.scratch(), vectors);
-    const ssize_t bytes = ::readv(socket_->native_handle(), vectors, count);
-    if (bytes == 0) return Close(Unavailable("the peer closed the connection"));
-    if (bytes < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      return Close(Unavailable("the connection broke: " + ErrorText(errno)));
+    const ssize_t bytes = ::readv(descriptor, vectors, count);
+    if (bytes < 0 && errno == EINTR) continue;
+    if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (bytes <= 0) {
+      OnInputEnded(bytes < 0 ? errno : 0);
+      break;
     }
-    std::size_t room = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
+    const std::size_t room = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
+    total += static_cast<std::size_t>(bytes);
     if (Status status = protocol_->OnBytes(static_cast<std::size_t>(bytes)); !status.ok()) {
-      return CloseWhenWritten(std::move(status));
+      CloseWhenWritten(std::move(status));
+      break;
     }
     if (static_cast<std::size_t>(bytes) < room) break;
   }
-  WaitReadable();
+  return total;
+}
+
+void Connection::OnInputEnded(int error) {
+  Close(Unavailable(error == 0 ? "the peer closed the connection"
+                               : "the connection broke: " + ErrorText(error)));
+}
+
+bool Connection::PausedForBudget() {
+  if (!IoBudget::reads_must_pause()) return false;
+  reactor_.SetTimer(read_again_, reactor_.now() + kBudgetPause);
+  return true;
+}
+
+void Connection::PauseReading() {
+  if (++pauses_ == 1) io_->PauseReading();
 }
 
 void Connection::ResumeReading() {
-  if (--pauses_ == 0) WaitReadable();
+  if (--pauses_ == 0 && open_) io_->Read();
 }
 
 void Connection::Flush() {
@@ -153,29 +106,16 @@ void Connection::Flush() {
 void Connection::OnTurnEnd() {
   const Ref<Connection> keep = Ref<Connection>::Adopt(this);
   flush_due_ = false;
-  Write();
+  Write(false);
 }
 
-void Connection::Write() {
+void Connection::Write(bool now) {
   if (!open_) return;
   const Ref<Connection> keep = Ref<Connection>::Share(this);
-  while (!outbox_.empty() && !waiting_writable_) {
-    iovec vectors[kVectorsPerWrite];
-    msghdr message{};
-    message.msg_iov = vectors;
-    message.msg_iovlen = static_cast<std::size_t>(outbox_.Gather(vectors, kVectorsPerWrite));
-    const ssize_t bytes = ::sendmsg(socket_->native_handle(), &message, MSG_NOSIGNAL);
-    if (bytes < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        return Close(Unavailable("the connection broke: " + ErrorText(errno)));
-      }
-      WaitWritable();
-      break;
-    }
-    outbox_.Consume(static_cast<std::size_t>(bytes));
+  if (const int error = io_->Write(now); error != 0) {
+    return Close(Unavailable("the connection broke: " + ErrorText(error)));
   }
-  if (waiting_writable_) {
+  if (!outbox_.empty()) {
     if (outbox_.size() <= limits_.unwritten_hard) return;
     return Close(ResourceExhausted("the peer does not take what it is sent: " +
                                    std::to_string(outbox_.size()) + " bytes are waiting"));
@@ -185,33 +125,20 @@ void Connection::Write() {
 }
 
 void Connection::SayGoodbye() {
-  asio::error_code ignored;
-  socket_->cancel(ignored);
-  std::make_shared<Farewell>(std::move(*socket_))->Start();
+  SayFarewell(reactor_, io_->Release());
   Close(closing_reason_);
-}
-
-void Connection::WaitWritable() {
-  waiting_writable_ = true;
-  socket_->async_wait(asio::socket_base::wait_write,
-                      [self = Ref<Connection>::Share(this)](const asio::error_code& error) {
-                        self->waiting_writable_ = false;
-                        if (error) return;
-                        const Reactor::Turn turn(self->reactor_);
-                        self->Write();
-                      });
 }
 
 void Connection::Close(const Status& reason) {
   if (!open_) return;
-  written_ = outbox_.consumed();
+  written_ = outbox_.consumed() + io_->in_doubt();
   open_ = false;
   const Ref<Connection> keep = Ref<Connection>::Share(this);
   self_ = {};
   const Status why = reason;
   reactor_.ClearTimer(linger_);
   reactor_.ClearTimer(read_again_);
-  socket_.reset();
+  io_->Close(outbox_);
   outbox_.Clear();
   protocol_->OnClosed(why);
 }

@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "buffer/outbox.h"
 #include "runtime/reactor.h"
 #include "transport/protocol.h"
 #include "transport/socket.h"
+#include "transport/socket_io.h"
 #include "weir/buffer.h"
 
 namespace weir {
@@ -43,8 +43,8 @@ class Connection final : public RefCounted, public TurnEnd {
   // What the outbox holds leaves when the turn ends.
   void Flush();
   // What the outbox holds leaves now, as far as the peer takes it. May close the connection.
-  void WriteNow() { Write(); }
-  // Bytes that reached the kernel; still true after Close.
+  void WriteNow() { Write(true); }
+  // Bytes that reached the kernel or, once closed, may have reached it.
   std::uint64_t written() const noexcept { return open_ ? outbox_.consumed() : written_; }
   // True while the peer takes less than it is sent.
   bool is_congested() const noexcept { return outbox_.size() > limits_.unwritten_soft; }
@@ -52,7 +52,7 @@ class Connection final : public RefCounted, public TurnEnd {
   bool must_hold_input() const noexcept { return limits_.hold_input && is_congested(); }
 
   // Stops reading until as many Resume calls have come. Flow control of the protocol.
-  void PauseReading() noexcept { ++pauses_; }
+  void PauseReading();
   void ResumeReading();
   // True while the peer cannot be blamed for its silence.
   bool is_reading_paused() const noexcept { return pauses_ > 0 || read_again_.is_set(); }
@@ -62,30 +62,37 @@ class Connection final : public RefCounted, public TurnEnd {
   // Closes when the outbox has been written, or after two seconds. The peer gets to read it all.
   void CloseWhenWritten(Status reason);
 
+  // For its SocketIo, within a turn.
+  // True while what the peer says is to be read.
+  bool wants_input() const noexcept { return takes_input() && !is_reading_paused(); }
+  // Reads what has arrived, up to a number of reads, and acts on it; returns how many bytes. If it
+  // still wants input then, there may be more.
+  std::size_t ReadAvailable(int descriptor);
+  // The peer has closed, or something broke if `error` is not 0.
+  void OnInputEnded(int error);
+  // Output that was left can go on.
+  void GoOnWriting() { Write(false); }
+
  private:
   ~Connection() override;
 
   void OnTurnEnd() override;
-  void WaitReadable();
-  void OnReadable();
-  void WaitWritable();
-  void Write();
+  // True if the I/O budget is exhausted: reading goes on a little later.
+  bool PausedForBudget();
+  void Write(bool now);
   void SayGoodbye();
 
   Reactor& reactor_;
   Ref<Connection> self_;
-  // None once closed: references may outlive the reactor.
-  std::optional<Socket> socket_;
   std::unique_ptr<Protocol> protocol_;
   const ConnectionLimits limits_;
+  std::unique_ptr<SocketIo> io_;
   Outbox outbox_;
   Status closing_reason_;
   std::uint64_t written_ = 0;
   int pauses_ = 0;
   bool open_ = true;
   bool closing_ = false;  // as soon as everything is written
-  bool waiting_readable_ = false;
-  bool waiting_writable_ = false;
   bool flush_due_ = false;
 
   struct Timer : detail::TimerNode {
