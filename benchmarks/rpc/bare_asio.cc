@@ -1,6 +1,8 @@
 // The bare contestant: length-prefixed frames echoed by Asio alone, reading all that has arrived
 // and writing once per turn. No protobuf, no methods, no deadlines: the bound that a framework has
 // here.
+#include <arpa/inet.h>
+
 #include <asio/ip/tcp.hpp>
 #include <asio/write.hpp>
 #include <cstring>
@@ -9,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "contestant.h"
+#include "rpc/contestant.h"
+#include "rpc/framed_peer.h"
 
 namespace weir::bench {
 namespace {
@@ -22,14 +25,15 @@ class Link : public std::enable_shared_from_this<Link> {
   using OnFrame = std::function<void(Link&, const char* payload, std::uint32_t bytes)>;
 
   Link(tcp::socket socket, OnFrame on_frame)
-      : socket_(std::move(socket)), on_frame_(std::move(on_frame)), in_(kBuffer) {
+      : socket_(std::move(socket)), on_frame_(std::move(on_frame)), in_(kFirstBuffer) {
     socket_.set_option(tcp::no_delay(true));
   }
 
   void Append(const char* payload, std::uint32_t bytes) {
     const std::size_t at = out_.size();
     out_.resize(at + sizeof bytes + bytes);
-    std::memcpy(out_.data() + at, &bytes, sizeof bytes);
+    const std::uint32_t length = htonl(bytes);
+    std::memcpy(out_.data() + at, &length, sizeof length);
     std::memcpy(out_.data() + at + sizeof bytes, payload, bytes);
   }
 
@@ -56,20 +60,24 @@ class Link : public std::enable_shared_from_this<Link> {
   void Close() { socket_.close(); }
 
  private:
-  static constexpr std::size_t kBuffer = 2u << 20;
+  static constexpr std::size_t kFirstBuffer = 4u << 10;
+  static constexpr std::size_t kLargestBuffer = 2u << 20;
 
   void OnBytes(std::size_t n) {
     have_ += n;
+    const bool was_full = have_ == in_.size();
     std::size_t at = 0;
     std::uint32_t bytes = 0;
     while (have_ - at >= sizeof bytes) {
       std::memcpy(&bytes, in_.data() + at, sizeof bytes);
+      bytes = ntohl(bytes);
       if (have_ - at < sizeof bytes + bytes) break;
       on_frame_(*this, in_.data() + at + sizeof bytes, bytes);
       at += sizeof bytes + bytes;
     }
     std::memmove(in_.data(), in_.data() + at, have_ - at);
     have_ -= at;
+    if (was_full && in_.size() < kLargestBuffer) in_.resize(2 * in_.size());
     Flush();
     if (socket_.is_open()) Read();
   }
@@ -85,11 +93,9 @@ class Link : public std::enable_shared_from_this<Link> {
 
 class BareAsio final : public Contestant {
  public:
-  std::string name() const override { return "bare_asio"; }
-
-  void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) override {
+  void Serve(const Ready& ready) override {
     asio::io_context io(1);
-    tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), port});
+    tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
     std::function<void()> accept = [&] {
       acceptor.async_accept([&](asio::error_code error, tcp::socket socket) {
         if (error) return;
@@ -134,6 +140,8 @@ class BareAsio final : public Contestant {
     io.run();
     return window.Result();
   }
+
+  Hello IdleHello() override { return {Framed(std::string(16, 'x')), HasFrame}; }
 };
 
 }  // namespace

@@ -4,11 +4,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "histogram.h"
+#include "harness/idle_connections.h"
+#include "harness/window.h"
 
 namespace weir::bench {
 
@@ -19,55 +21,37 @@ struct Workload {
   std::size_t payload_bytes;
 };
 
-struct Measurement {
-  std::uint64_t calls = 0;
-  double seconds = 0;
-  Histogram latency;
-};
-
 class Contestant {
  public:
+  using Ready = std::function<void(std::uint16_t port)>;
   virtual ~Contestant() = default;
-  virtual std::string name() const = 0;
-  // Serves on `port` of the loopback, or any free one if it is 0, on one thread; calls `ready` with
-  // the port and does not return.
-  virtual void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) = 0;
+  // Serves on any free port of the loopback, on one thread; calls `ready` with the port and does
+  // not return.
+  virtual void Serve(const Ready& ready) = 0;
   // Drives the server for `warm_up`, then measures for `time`, on one thread.
   virtual Measurement Drive(std::uint16_t port, const Workload& workload,
                             std::chrono::nanoseconds warm_up, std::chrono::nanoseconds time) = 0;
+  // How a client that will be idle introduces itself: the handshake and one echo of 16 bytes.
+  virtual Hello IdleHello() = 0;
 };
+
+// A contestant as the command line knows it.
+struct Entry {
+  std::string name;
+  std::unique_ptr<Contestant> (*make)();
+  std::string absent;                   // why it is not there; empty: it is
+  bool (*takes_part)(const Workload&);  // in a workload
+  bool idle;                            // in the idle case
+};
+// All there are, the limit first; also those that this build could not have.
+const std::vector<Entry>& Entries();
 
 std::unique_ptr<Contestant> MakeBareEpoll();
 std::unique_ptr<Contestant> MakeBareAsio();
 std::unique_ptr<Contestant> MakeWeir();            // completion handlers
 std::unique_ptr<Contestant> MakeWeirAttachment();  // the same, the payload as attachment
 std::unique_ptr<Contestant> MakeWeirBlocking();    // a blocking stub; one call in flight at most
-
-// Decides which calls count: those that end after the warm-up and before the end.
-class Window {
- public:
-  using Clock = std::chrono::steady_clock;
-  Window(std::chrono::nanoseconds warm_up, std::chrono::nanoseconds time)
-      : from_(Clock::now() + warm_up), to_(from_ + time) {}
-  // Counts a call; false when the time is over.
-  bool Count(Clock::time_point started, Clock::time_point ended) {
-    if (ended >= to_) return false;
-    if (ended >= from_) {
-      ++measured_.calls;
-      measured_.latency.Add(static_cast<std::uint64_t>((ended - started).count()));
-    }
-    return true;
-  }
-  Measurement Result() const {
-    Measurement result = measured_;
-    result.seconds = std::chrono::duration<double>(to_ - from_).count();
-    return result;
-  }
-
- private:
-  const Clock::time_point from_;
-  const Clock::time_point to_;
-  Measurement measured_;
-};
+std::unique_ptr<Contestant> MakeGrpc();            // null in a build without it
+std::unique_ptr<Contestant> MakeThrift();          // null in a build without it
 
 }  // namespace weir::bench

@@ -1,199 +1,225 @@
-// bench-rpc: weir's echo against plain epoll and plain Asio echoes, in the same run, interleaved.
-#include <sched.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
+// bench-rpc: weir's echo against plain epoll, plain Asio, gRPC and Thrift in the same run,
+// interleaved; and what an idle connection costs each of them.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <csignal>
 #include <cstdio>
-#include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "contestant.h"
+#include "harness/arguments.h"
+#include "harness/child.h"
+#include "harness/results.h"
+#include "harness/tcp_settings.h"
+#include "rpc/contestant.h"
+#include "rpc/report.h"
 
 namespace weir::bench {
 namespace {
 
-const std::vector<Workload> kWorkloads = {
-    {"W1", 1, 1, 16},   {"W2", 1, 64, 16},       {"W2b", 1, 64, 1024},
-    {"W3", 32, 16, 16}, {"W4", 1, 8, 64u << 10}, {"W5", 1, 4, 1u << 20},
+struct Arguments : CommonArguments {
+  std::string contestants;
+  std::string pinning = "pinned";
+  std::string chart_path;
+  std::string congestion = "cubic";
+  std::size_t idle_connections = 10'000;
 };
 
-// From here on what counts is bytes per second.
-constexpr std::size_t kLarge = 64u << 10;
-
-void Pin(int core) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(core, &set);
-  sched_setaffinity(0, sizeof set, &set);
+bool Failed(const Entry& entry, const std::string& case_name) {
+  std::fprintf(stderr, "error: %s failed in %s; its own words, if any, stand above\n",
+               entry.name.c_str(), case_name.c_str());
+  return false;
 }
 
-double CpuSeconds(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+void AddAbsent(Results& results, const std::string& case_name, const Entry& entry,
+               const std::string& pinning) {
+  results.Add({case_name, entry.name, "absent", 1, pinning, entry.absent});
 }
 
-struct Outcome {
-  double calls_per_s = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-  double server_cpu_us = 0;
-  double client_cpu_us = 0;
-};
-
-int g_ready_pipe = -1;
-
-// Runs server and client in processes of their own.
-bool RunOnce(Contestant& contestant, const Workload& workload, double seconds, bool pinned,
-             Outcome* outcome) {
-  int ready[2];
-  int result[2];
-  if (pipe(ready) != 0 || pipe(result) != 0) return false;
-  const pid_t server = fork();
-  if (server == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (pinned) Pin(0);
-    g_ready_pipe = ready[1];
-    contestant.Serve(0, [](std::uint16_t port) {
-      if (write(g_ready_pipe, &port, sizeof port) != sizeof port) _exit(1);
-    });
-    _exit(0);
+bool MeasureWorkload(const Workload& workload, const std::string& pinning,
+                     const std::vector<Entry>& entries, const Arguments& arguments,
+                     Results& results) {
+  const bool pinned = pinning == "pinned";
+  const auto time = std::chrono::nanoseconds(static_cast<std::int64_t>(arguments.seconds * 1e9));
+  std::map<std::string, std::vector<Outcome>> outcomes;
+  for (int run = 0; run < arguments.runs; ++run) {
+    for (const Entry& entry : entries) {
+      if (!entry.takes_part(workload) || !entry.absent.empty()) continue;
+      const std::unique_ptr<Contestant> contestant = entry.make();
+      const ServerProcess server([&](const auto& ready) { contestant->Serve(ready); },
+                                 pinned ? std::optional(0) : std::nullopt);
+      if (server.port() == 0) return Failed(entry, workload.name);
+      const std::optional<Outcome> outcome = RunClient(
+          server, [&] { return contestant->Drive(server.port(), workload, time / 5, time); },
+          pinned ? std::optional(1) : std::nullopt);
+      if (!outcome) return Failed(entry, workload.name);
+      outcomes[entry.name].push_back(*outcome);
+    }
   }
-  close(ready[1]);
-  std::uint16_t port = 0;
-  bool ok = read(ready[0], &port, sizeof port) == sizeof port;
-  close(ready[0]);
-  const pid_t client = ok ? fork() : -1;
-  if (client == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (pinned) Pin(1);
-    clockid_t server_clock;
-    clock_getcpuclockid(server, &server_clock);
-    const auto time = std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
-    // The CPU time of both sides covers warm-up too: it is divided by all calls of that time.
-    const double server_before = CpuSeconds(server_clock);
-    const double client_before = CpuSeconds(CLOCK_PROCESS_CPUTIME_ID);
-    const Measurement measured = contestant.Drive(port, workload, time / 5, time);
-    const double share = 1.0 / 1.2;  // of the CPU time that fell into the measured part
-    const auto calls = static_cast<double>(std::max<std::uint64_t>(1, measured.calls));
-    const double to_us = 1e6 * share / calls;
-    const Outcome out{static_cast<double>(measured.calls) / measured.seconds,
-                      measured.latency.QuantileUs(0.5), measured.latency.QuantileUs(0.99),
-                      (CpuSeconds(server_clock) - server_before) * to_us,
-                      (CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) - client_before) * to_us};
-    _exit(write(result[1], &out, sizeof out) == sizeof out ? 0 : 1);
+  for (const Entry& entry : entries) {
+    if (!entry.takes_part(workload)) continue;
+    if (!entry.absent.empty()) {
+      AddAbsent(results, workload.name, entry, pinning);
+      continue;
+    }
+    const Outcome outcome = Median(outcomes[entry.name]);
+    AddOutcome(results, workload.name, entry.name, pinning, outcome);
+    results.Add({workload.name, entry.name, "mb_per_s",
+                 outcome.calls_per_s * static_cast<double>(workload.payload_bytes) / 1e6, pinning,
+                 ""});
   }
-  close(result[1]);
-  ok = client > 0 && read(result[0], outcome, sizeof *outcome) == sizeof *outcome;
-  close(result[0]);
-  if (client > 0) waitpid(client, nullptr, 0);
-  kill(server, SIGKILL);
-  waitpid(server, nullptr, 0);
-  return ok;
+  return true;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+// What the server's memory grows by, after the first connections have brought what it needs once.
+std::optional<double> IdleBytes(Contestant& contestant, std::size_t connections) {
+  const ServerProcess server([&](const auto& ready) { contestant.Serve(ready); }, std::nullopt);
+  if (server.port() == 0) return std::nullopt;
+  IdleConnections idle(contestant.IdleHello());
+  if (!idle.Open(server.port(), std::min<std::size_t>(64, connections))) return std::nullopt;
+  const std::size_t before = server.ResidentBytes();
+  if (!idle.Open(server.port(), connections)) return std::nullopt;
+  const std::size_t after = server.ResidentBytes();
+  return (static_cast<double>(after) - static_cast<double>(before)) /
+         static_cast<double>(connections);
+}
+
+bool MeasureIdle(const std::vector<Entry>& entries, std::size_t connections, int runs,
+                 Results& results) {
+  std::map<std::string, std::vector<double>> bytes;
+  for (int run = 0; run < runs; ++run) {
+    for (const Entry& entry : entries) {
+      if (!entry.idle || !entry.absent.empty()) continue;
+      const std::unique_ptr<Contestant> contestant = entry.make();
+      const std::optional<double> found = IdleBytes(*contestant, connections);
+      if (!found) return Failed(entry, kIdleCase);
+      bytes[entry.name].push_back(*found);
+    }
+  }
+  for (const Entry& entry : entries) {
+    if (!entry.idle) continue;
+    if (!entry.absent.empty()) {
+      AddAbsent(results, kIdleCase, entry, "");
+      continue;
+    }
+    results.Add({kIdleCase, entry.name, "bytes", Median(bytes[entry.name]), "", ""});
+    results.Add({kIdleCase, entry.name, "connections", static_cast<double>(connections), "", ""});
+  }
+  return true;
+}
+
+// How many connections the idle case can have; said on standard error if fewer than wanted.
+std::size_t IdleConnectionsWithinLimits(std::size_t wanted) {
+  const std::size_t descriptors = RaiseDescriptorLimit();
+  const std::size_t count = ConnectionsWithin(descriptors, wanted);
+  if (count < wanted) {
+    std::fprintf(stderr,
+                 "note: %zu idle connections instead of %zu: a process may have %zu descriptors; "
+                 "raise the hard limit (ulimit -Hn) for more\n",
+                 count, wanted, descriptors);
+  }
+  return count;
+}
+
+// The contestants that were asked for. False after a line on standard error.
+bool ChooseEntries(const std::string& list, std::vector<Entry>* chosen) {
+  std::vector<std::string> known;
+  for (const Entry& entry : Entries()) known.push_back(entry.name);
+  std::vector<std::string> names;
+  if (!Choose("--contestants", list, known, &names)) return false;
+  bool one_is_there = false;
+  for (const Entry& entry : Entries()) {
+    if (std::find(names.begin(), names.end(), entry.name) == names.end()) continue;
+    chosen->push_back(entry);
+    one_is_there = one_is_there || entry.absent.empty();
+    if (entry.absent.empty()) continue;
+    std::fprintf(
+        stderr,
+        "note: %s is absent (%s); scripts/bootstrap.sh --benchmarks installs what it needs, "
+        "then configure and build again\n",
+        entry.name.c_str(), entry.absent.c_str());
+  }
+  if (!one_is_there) std::fputs("error: --contestants: none of them is there\n", stderr);
+  return one_is_there;
 }
 
 int Main(int argc, char** argv) {
-  int runs = 3;
-  double seconds = 1.0;
-  std::string only;
-  std::string json_path;
-  bool unpinned = false;
+  Arguments arguments;
   CLI::App app{
-      "Measures weir's echo against plain epoll and plain Asio echoes: server and client in "
-      "processes of their own, one thread each, interleaved; medians of all runs."};
-  app.add_option("--runs", runs, "How often each case is run")->check(CLI::Range(1, 1000));
-  app.add_option("--seconds", seconds, "How long each run measures")->check(CLI::Range(0.1, 600.0));
-  app.add_option("--only", only, "One case alone: W1, W2, W2b, W3, W4 or W5");
-  app.add_option("--json", json_path, "Also write the figures to this file");
-  app.add_flag("--unpinned", unpinned, "Do not bind server and client to a core each");
-  CLI11_PARSE(app, argc, argv);
-  if (!only.empty() && std::none_of(kWorkloads.begin(), kWorkloads.end(),
-                                    [&](const Workload& w) { return w.name == only; })) {
-    std::fprintf(stderr, "error: --only %s: no such case; there are W1, W2, W2b, W3, W4 and W5\n",
-                 only.c_str());
+      "Measures echo calls of weir, plain epoll, plain Asio, gRPC and Thrift: server and client in "
+      "processes of their own, one thread each, interleaved; medians of all runs.\n"
+      "Cases: W1 W2 W2b W3 W4 W5, and idle, the memory of the server for an idle connection.",
+      "bench-rpc"};
+  AddCommonArguments(app, arguments);
+  app.add_option("--contestants", arguments.contestants,
+                 "These alone, separated by commas: bare_epoll bare_asio weir weir_attachment "
+                 "weir_blocking grpc thrift");
+  app.add_option("--pinning", arguments.pinning,
+                 "pinned: server on core 0, client on core 1; unpinned: wherever the kernel likes; "
+                 "both: one after the other")
+      ->check(CLI::IsMember({"pinned", "unpinned", "both"}))
+      ->capture_default_str();
+  app.add_option("--chart", arguments.chart_path, "Also draw the figures into this SVG file");
+  app.add_option("--idle-connections", arguments.idle_connections,
+                 "Connections of the idle case, if the limit of descriptors allows")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--congestion", arguments.congestion,
+                 "TCP congestion control of all sockets of all contestants")
+      ->capture_default_str();
+  if (const int code = Parse(app, argc, argv); code >= 0) return code;
+
+  std::vector<std::string> known;
+  for (const Workload& workload : Workloads()) known.push_back(workload.name);
+  known.push_back(kIdleCase);
+  std::vector<std::string> cases;
+  std::vector<Entry> entries;
+  if (!Choose("--only", arguments.only, known, &cases) ||
+      !ChooseEntries(arguments.contestants, &entries) || !CanWrite(arguments.json_path) ||
+      !CanWrite(arguments.chart_path)) {
     return 2;
   }
-  const bool pinned = !unpinned && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+  if (!SetCongestionControl(arguments.congestion)) {
+    std::fprintf(stderr, "note: the kernel has no congestion control '%s'; its default is used\n",
+                 arguments.congestion.c_str());
+  }
+  std::vector<std::string> pinnings = {arguments.pinning};
+  if (arguments.pinning == "both") pinnings = {"pinned", "unpinned"};
+  if (pinnings[0] == "pinned" && sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+    std::fputs("note: there is one core, so nothing is pinned\n", stderr);
+    pinnings = {"unpinned"};
+  }
 
-  nlohmann::json rows = nlohmann::json::array();
-  std::printf("%-5s %-16s %12s %9s %7s %9s %9s %11s %11s\n", "case", "contestant", "calls/s",
-              "MB/s", "ratio", "p50 us", "p99 us", "server us", "client us");
-  for (const Workload& workload : kWorkloads) {
-    if (!only.empty() && workload.name != only) continue;
-    std::vector<std::unique_ptr<Contestant>> contestants;
-    contestants.push_back(MakeBareEpoll());
-    contestants.push_back(MakeBareAsio());
-    contestants.push_back(MakeWeir());
-    if (workload.payload_bytes >= kLarge) contestants.push_back(MakeWeirAttachment());
-    if (workload.in_flight == 1) contestants.push_back(MakeWeirBlocking());
-    std::map<std::string, std::vector<Outcome>> outcomes;
-    for (int run = 0; run < runs; ++run) {
-      for (const auto& contestant : contestants) {
-        Outcome outcome;
-        if (!RunOnce(*contestant, workload, seconds, pinned, &outcome)) {
-          std::fprintf(stderr, "error: %s failed in %s\n", contestant->name().c_str(),
-                       workload.name.c_str());
-          return 1;
-        }
-        outcomes[contestant->name()].push_back(outcome);
-      }
-    }
-    const auto median = [&](const std::string& name, double Outcome::*field) {
-      std::vector<double> values;
-      for (const Outcome& outcome : outcomes[name]) values.push_back(outcome.*field);
-      return Median(std::move(values));
-    };
-    const double bare = median("bare_epoll", &Outcome::calls_per_s);
-    for (const auto& contestant : contestants) {
-      const std::string name = contestant->name();
-      const double rate = median(name, &Outcome::calls_per_s);
-      const double mb_per_s = rate * static_cast<double>(workload.payload_bytes) / 1e6;
-      std::printf("%-5s %-16s %12.0f %9.0f %7.2f %9.1f %9.1f %11.2f %11.2f\n",
-                  workload.name.c_str(), name.c_str(), rate, mb_per_s, rate / bare,
-                  median(name, &Outcome::p50_us), median(name, &Outcome::p99_us),
-                  median(name, &Outcome::server_cpu_us), median(name, &Outcome::client_cpu_us));
-      rows.push_back({{"case", workload.name},
-                      {"contestant", name},
-                      {"metric", "mb_per_s"},
-                      {"value", mb_per_s}});
-      const std::vector<std::pair<const char*, double Outcome::*>> metrics = {
-          {"calls_per_s", &Outcome::calls_per_s},
-          {"p50_us", &Outcome::p50_us},
-          {"p99_us", &Outcome::p99_us},
-          {"server_cpu_us", &Outcome::server_cpu_us},
-          {"client_cpu_us", &Outcome::client_cpu_us}};
-      for (const auto& [metric, field] : metrics) {
-        rows.push_back({{"case", workload.name},
-                        {"contestant", name},
-                        {"metric", metric},
-                        {"value", median(name, field)}});
-      }
-    }
-    std::fflush(stdout);
-  }
-  if (!json_path.empty()) {
-    std::ofstream file(json_path);
-    file << rows.dump(2) << "\n";
-    if (!file.flush()) {
-      std::fprintf(stderr, "error: cannot write %s\n", json_path.c_str());
-      return 1;
+  Results results;
+  bool ok = true;
+  std::size_t idle_connections = 0;
+  const auto chosen = [&](const std::string& name) {
+    return std::find(cases.begin(), cases.end(), name) != cases.end();
+  };
+  if (cases.size() > 1 || !chosen(kIdleCase)) PrintHeader();
+  for (const Workload& workload : Workloads()) {
+    for (const std::string& pinning : pinnings) {
+      if (!ok || !chosen(workload.name)) continue;
+      ok = MeasureWorkload(workload, pinning, entries, arguments, results);
+      if (ok) PrintWorkload(results, workload, pinning, entries);
     }
   }
-  return 0;
+  if (ok && chosen(kIdleCase)) {
+    idle_connections = IdleConnectionsWithinLimits(arguments.idle_connections);
+    ok = MeasureIdle(entries, idle_connections, arguments.runs, results);
+    if (ok) PrintIdle(results, idle_connections, entries);
+  }
+  // What was measured before a failure is kept.
+  ok = WriteFile(arguments.json_path, results.ToJson()) && ok;
+  if (!arguments.chart_path.empty()) {
+    ok = WriteFile(arguments.chart_path,
+                   DrawChart(results, entries, idle_connections, CommandLine(argc, argv))) &&
+         ok;
+  }
+  return ok ? 0 : 1;
 }
 
 }  // namespace

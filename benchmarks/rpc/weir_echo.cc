@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "bench_echo.weir.h"
-#include "contestant.h"
+#include "rpc/contestant.h"
 #include "weir/channel.h"
 #include "weir/log.h"
 #include "weir/server.h"
@@ -24,10 +24,9 @@ class EchoService final : public Echo::Service<EchoService> {
   }
 };
 
-void ServeWeir(std::uint16_t port, void (*ready)(std::uint16_t)) {
+void ServeWeir(const Contestant::Ready& ready) {
   SetLogLevel(LogLevel::kWarning);
-  Server server({.listen = "127.0.0.1:" + std::to_string(port),
-                 .threads = {.model = ThreadModel::kSingleReactor}});
+  Server server({.threads = {.model = ThreadModel::kSingleReactor}});
   server.Add(std::make_unique<EchoService>());
   if (Status status = server.Start(); !status.ok()) {
     std::fprintf(stderr, "error: %s\n", status.ToString().c_str());
@@ -35,6 +34,12 @@ void ServeWeir(std::uint16_t port, void (*ready)(std::uint16_t)) {
   }
   ready(server.port());
   std::promise<void>().get_future().wait();  // until it is killed
+}
+
+Hello EchoHello() {
+  EchoMessage message;
+  message.set_payload(std::string(16, 'x'));
+  return WeirHello("weir.bench.Echo/Echo", message.SerializeAsString());
 }
 
 // Calls again and again: each answer starts the next call, on the reactor.
@@ -82,8 +87,8 @@ class Caller {
 class WeirEcho final : public Contestant {
  public:
   explicit WeirEcho(bool as_attachment) : as_attachment_(as_attachment) {}
-  std::string name() const override { return as_attachment_ ? "weir_attachment" : "weir"; }
-  void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) override { ServeWeir(port, ready); }
+  void Serve(const Ready& ready) override { ServeWeir(ready); }
+  Hello IdleHello() override { return EchoHello(); }
 
   Measurement Drive(std::uint16_t port, const Workload& workload, std::chrono::nanoseconds warm_up,
                     std::chrono::nanoseconds time) override {
@@ -118,8 +123,8 @@ class WeirEcho final : public Contestant {
 
 class WeirBlocking final : public Contestant {
  public:
-  std::string name() const override { return "weir_blocking"; }
-  void Serve(std::uint16_t port, void (*ready)(std::uint16_t)) override { ServeWeir(port, ready); }
+  void Serve(const Ready& ready) override { ServeWeir(ready); }
+  Hello IdleHello() override { return EchoHello(); }
 
   Measurement Drive(std::uint16_t port, const Workload& workload, std::chrono::nanoseconds warm_up,
                     std::chrono::nanoseconds time) override {
