@@ -97,7 +97,9 @@ Status Serve(const ServerCommand& command) {
   if (!command.advertise.empty()) {
     const auto address = Address::Parse(command.advertise);
     if (!address.ok()) return address.status();
-    if (address->port == 0) return InvalidArgument("--advertise needs a port that is not 0");
+    if (!address->can_be_called()) {
+      return InvalidArgument("--advertise needs a port that is not 0");
+    }
   }
   std::shared_ptr<Registry> registry;
   if (!command.registry.empty()) {

@@ -20,7 +20,7 @@ Result<Provider> ParseProvider(const std::string& url, std::string_view text) {
   const auto star = text.find('*');
   const Result<Address> address = Address::Parse(text.substr(0, star));
   if (!address.ok()) return refuse(address.status().message());
-  if (address->port == 0) return refuse("port 0 cannot be called");
+  if (!address->can_be_called()) return refuse("port 0 cannot be called");
   Provider provider{address->ToString(), kDefaultWeight};
   if (star == std::string_view::npos) return provider;
   const std::string_view weight = text.substr(star + 1);

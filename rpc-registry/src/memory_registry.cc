@@ -187,7 +187,7 @@ class MemoryRegistry final : public Registry, public DocumentStore {
   ~MemoryRegistry() override { executor_.Stop(); }
 
   Result<std::unique_ptr<Registration>> Register(Instance instance) override {
-    if (Status status = CheckInstance(instance); !status.ok()) return status;
+    if (Status status = CheckInstance(instance, Reach::kMachine); !status.ok()) return status;
     instance.address = Address::Parse(instance.address)->ToString();
     return std::unique_ptr<Registration>(
         std::make_unique<MemoryRegistration>(space_, std::move(instance)));
@@ -210,7 +210,7 @@ class MemoryRegistry final : public Registry, public DocumentStore {
   }
   Status Reweigh(std::string_view service, std::string_view address, std::int32_t weight) override {
     Instance instance{std::string(service), std::string(address), weight};
-    if (Status status = CheckInstance(instance); !status.ok()) return status;
+    if (Status status = CheckInstance(instance, Reach::kMachine); !status.ok()) return status;
     return space_.Reweigh(instance.service, Address::Parse(address)->ToString(), weight);
   }
   DocumentStore* documents() noexcept override { return this; }

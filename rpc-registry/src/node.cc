@@ -37,11 +37,16 @@ Status CheckService(std::string_view service) {
                          "': expected a name such as greeter.Greeter (letters, digits, '_', '.')");
 }
 
-Status CheckInstance(const Instance& instance) {
+Status CheckInstance(const Instance& instance, Reach reach) {
   if (Status status = CheckService(instance.service); !status.ok()) return status;
   const Result<Address> address = Address::Parse(instance.address);
   if (!address.ok()) return address.status();
-  if (address->port == 0) {
+  if (address->is_unix() && reach == Reach::kNetwork) {
+    return InvalidArgument("address '" + instance.address +
+                           "': other machines cannot reach a Unix-domain socket; listen on TCP, or "
+                           "announce it where only this machine looks (file://, list://)");
+  }
+  if (!address->can_be_called()) {
     return InvalidArgument("address '" + instance.address +
                            "': port 0 cannot be announced; announce the port that was bound");
   }
@@ -80,9 +85,10 @@ Status CheckDocumentPath(std::string_view path) {
                          "': expected <tree>/<name>..., such as kv/main/members");
 }
 
-bool IsProviderName(std::string_view name) {
+bool IsProviderName(std::string_view name, Reach reach) {
   const Result<Address> address = Address::Parse(name);
-  return address.ok() && address->port != 0 && address->ToString() == name;
+  return address.ok() && address->can_be_called() && address->ToString() == name &&
+         (reach == Reach::kMachine || !address->is_unix());
 }
 
 std::int32_t AnnouncedWeight(std::int32_t weight) noexcept {
@@ -116,11 +122,14 @@ RegistryCounters Counters::Read() const {
           .restorations = restorations};
 }
 
-NodeReader::NodeReader(std::string registry, std::string service, Counters& counters)
-    : registry_(std::move(registry)), service_(std::move(service)), counters_(counters) {}
+NodeReader::NodeReader(std::string registry, std::string service, Reach reach, Counters& counters)
+    : registry_(std::move(registry)),
+      service_(std::move(service)),
+      reach_(reach),
+      counters_(counters) {}
 
 bool NodeReader::IsProvider(std::string_view name) {
-  if (IsProviderName(name)) return true;
+  if (IsProviderName(name, reach_)) return true;
   if (reported_.size() < kMaxReported && reported_.emplace(name).second) {
     ++counters_.ignored_names;
     LogWarning(registry_ + ": " + service_ + " has a node '" + Shown(name) +

@@ -13,13 +13,17 @@
 
 namespace weir::discovery {
 
+// From where the consumers of a registry come: a Unix-domain socket is of use on its own machine
+// only.
+enum class Reach { kMachine, kNetwork };
+
 // INVALID_ARGUMENT naming the field that no registry could hold.
 Status CheckService(std::string_view service);
-Status CheckInstance(const Instance& instance);
+Status CheckInstance(const Instance& instance, Reach reach);
 Status CheckDocumentPath(std::string_view path);
 
 // Whether a node's name is a provider's address in its canonical form.
-bool IsProviderName(std::string_view name);
+bool IsProviderName(std::string_view name, Reach reach);
 
 // A weight that Registration::SetWeight may be given; anything else is taken for kWeightUnset.
 std::int32_t AnnouncedWeight(std::int32_t weight) noexcept;
@@ -52,7 +56,7 @@ struct Counters {
 class NodeReader {
  public:
   // `counters` must outlive it.
-  NodeReader(std::string registry, std::string service, Counters& counters);
+  NodeReader(std::string registry, std::string service, Reach reach, Counters& counters);
 
   // IsProviderName; what is none is reported.
   bool IsProvider(std::string_view name);
@@ -65,6 +69,7 @@ class NodeReader {
  private:
   const std::string registry_;
   const std::string service_;
+  const Reach reach_;
   Counters& counters_;
   std::set<std::string, std::less<>> reported_;
 };

@@ -1,12 +1,10 @@
-// Values that everything else speaks in: Status, Result, Address.
+// Values that everything else speaks in: Status, Result.
 #include "weir/status.h"
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
-
-#include "weir/address.h"
 
 namespace weir::test {
 namespace {
@@ -44,26 +42,6 @@ TEST(Results, HoldAValueOrAFailure) {
   EXPECT_FALSE(failure);
   EXPECT_EQ(failure.status(), Unavailable("gone"));
   EXPECT_EQ(Result<int>().status().code(), StatusCode::kUnknown);
-}
-
-TEST(Addresses, AreReadAndWrittenAlike) {
-  for (const std::string text :
-       {"127.0.0.1:80", "host-1.example:65535", "[::1]:0", "[fe80::1%eth0]:7"}) {
-    const Result<Address> address = Address::Parse(text);
-    ASSERT_TRUE(address.ok()) << address.status().ToString();
-    EXPECT_EQ(address->ToString(), text);
-  }
-}
-
-TEST(Addresses, MistakesAreNamed) {
-  for (const std::string text :
-       {"", ":", ":80", "host", "host:", "host:-1", "host:65536", "host:8o", "host: 80", "::1:80",
-        "[::1]", "[::1]80", "[host]:80", "[::1:80", "ho st:80", "host/x:80"}) {
-    const Result<Address> address = Address::Parse(text);
-    ASSERT_FALSE(address.ok()) << text;
-    EXPECT_EQ(address.status().code(), StatusCode::kInvalidArgument);
-    EXPECT_NE(address.status().message().find("'" + text + "'"), std::string::npos);
-  }
 }
 
 }  // namespace

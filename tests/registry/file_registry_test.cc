@@ -54,6 +54,26 @@ TEST_F(FileRegistryTest, MakesItsDirectoryAndFollowsProvidersOfOtherProcesses) {
   EXPECT_EQ(two->Wait(kPatience), 0);
 }
 
+TEST_F(FileRegistryTest, HoldsUnixSocketsUnderNamesThatFilesMayHave) {
+  const auto registry = OpenOrDie(Url());
+  Watched watched(*registry, "a.A");
+  auto one =
+      registry->Register({.service = "a.A", .address = "unix:/run/weir/a.sock", .weight = 3});
+  ASSERT_TRUE(one.ok()) << one.status().ToString();
+  const auto two = registry->Register({.service = "a.A", .address = "unix:@name"});
+  ASSERT_TRUE(two.ok()) << two.status().ToString();
+  EXPECT_TRUE(watched.Becomes({{"unix:/run/weir/a.sock", 3}, {"unix:@name", 100}}));
+  EXPECT_EQ(Content(NodePath("unix:%2Frun%2Fweir%2Fa.sock")), "3\n");
+  EXPECT_TRUE(registry->Reweigh("a.A", "unix:/run/weir/a.sock", 7).ok());
+  EXPECT_TRUE(watched.Becomes({{"unix:/run/weir/a.sock", 7}, {"unix:@name", 100}}));
+  const auto entries = registry->Inspect("a.A");
+  ASSERT_TRUE(entries.ok());
+  ASSERT_EQ(entries->size(), 2u);
+  EXPECT_EQ(entries->front().address, "unix:/run/weir/a.sock");
+  one->reset();
+  EXPECT_TRUE(watched.Becomes({{"unix:@name", 100}}));
+}
+
 TEST_F(FileRegistryTest, AConsumerThatComesLaterSeesWhoIsThere) {
   const auto provider = StartProvider("h:1", 3);
   ASSERT_TRUE(provider->WaitForLine("registered", kPatience));

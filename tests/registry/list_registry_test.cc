@@ -16,6 +16,12 @@ TEST(ListRegistry, GivesTheSameProvidersForEveryService) {
   }
 }
 
+TEST(ListRegistry, TakesUnixSocketsBesidePorts) {
+  const auto registry = OpenOrDie("list://unix:/run/b*300,a:1,unix:@name");
+  Watched watched(*registry, "a.A");
+  EXPECT_TRUE(watched.Becomes({{"a:1", 100}, {"unix:/run/b", 300}, {"unix:@name", 100}}));
+}
+
 TEST(ListRegistry, CannotRegister) {
   const auto registry = OpenOrDie("list://a:1");
   const auto registration = registry->Register({.service = "a.A", .address = "b:2"});
@@ -54,6 +60,10 @@ TEST(RegistryUrl, MalformedOnesAreRefusedWithTheReason) {
       {"list://a:1*-1", "the weight is no number"},
       {"list://a:1*10001", "the weight is no number"},
       {"list://a:1,b:2,a:1", "listed twice"},
+      {"list://unix:/a,unix:/a", "listed twice"},
+      {"list://unix:a", "the port is not a number"},
+      {"list://unix:/a//b", "no empty part"},
+      {"list://unix:/a*x", "the weight is no number"},
   };
   for (const auto& [url, reason] : cases) {
     const auto registry = Registries().Open(url);

@@ -66,6 +66,16 @@ TEST(ZooKeeperRegistry, AnUnreachableServerIsOneLineAndWatchReturnsAtOnce) {
   EXPECT_TRUE(watched.All().empty());
 }
 
+TEST(ZooKeeperRegistry, TakesNoUnixSocketsThatOtherMachinesCannotReach) {
+  LogLines log;
+  const auto registry = OpenOrDie("zk://127.0.0.1:" + std::to_string(FreePort()) + "/rpc");
+  const auto registration = registry->Register({.service = "a.A", .address = "unix:/run/a.sock"});
+  EXPECT_EQ(registration.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(registration.status().ToString(),
+              HasSubstr("'unix:/run/a.sock': other machines cannot reach a Unix-domain socket"));
+  EXPECT_EQ(registry->Reweigh("a.A", "unix:/run/a.sock", 5).code(), StatusCode::kInvalidArgument);
+}
+
 TEST(ZooKeeperRegistry, AHostThatDoesNotResolveIsAClearLine) {
   LogLines log;
   const auto registry = OpenOrDie("zk://no-such-host.invalid:2181/rpc");

@@ -28,7 +28,7 @@ inline constexpr std::int32_t kMaxWeight = 10'000;
 
 // One provider of one service as a consumer sees it. A value.
 struct Provider {
-  std::string address;                   // "host:port", canonical (Address::ToString)
+  std::string address;                   // canonical: Address::ToString
   std::int32_t weight = kDefaultWeight;  // effective: 0..kMaxWeight
 
   friend bool operator==(const Provider&, const Provider&) = default;
@@ -48,7 +48,7 @@ inline constexpr std::size_t kMaxFactsBytes = 4096;
 // What a provider announces. A value.
 struct Instance {
   std::string service;                 // fully qualified, "greeter.Greeter"
-  std::string address;                 // "host:port" under which consumers reach it
+  std::string address;                 // under which consumers reach it
   std::int32_t weight = kWeightUnset;  // kWeightUnset, or 0..kMaxWeight
   Facts facts = {};                    // for those who ask (Registry::Inspect)
 };
@@ -116,7 +116,7 @@ class DocumentStore {
 
 // What a registry met since it was opened. A value.
 struct RegistryCounters {
-  std::uint64_t ignored_names = 0;     // nodes whose name is no "host:port"
+  std::uint64_t ignored_names = 0;     // nodes whose name is no address
   std::uint64_t rejected_weights = 0;  // weights that are no number from -1 to kMaxWeight
   std::uint64_t sessions = 0;          // sessions established with the registry's server
   std::uint64_t lost_sessions = 0;     // sessions that expired, or had to be taken for expired

@@ -19,7 +19,7 @@ Result<RegistryUrl> RegistryUrl::Parse(std::string_view text) {
   if (separator == std::string_view::npos || separator == 0) {
     return InvalidArgument("registry '" + std::string(text) +
                            "': expected scheme://..., such as file:///var/run/weir, "
-                           "zk://host:2181/rpc or list://host:port");
+                           "zk://host:2181/rpc, list://host:port or list://unix:/path");
   }
   RegistryUrl url{std::string(text), std::string(text.substr(0, separator)),
                   std::string(text.substr(separator + 3))};

@@ -59,7 +59,7 @@ bool ReadLine(std::string_view line, MemberList& list) {
 Status CheckMember(const MemberList& list, const Member& member) {
   const Result<Address> address = Address::Parse(member.address);
   if (!address.ok()) return address.status();
-  if (address->ToString() != member.address || address->port == 0) {
+  if (address->ToString() != member.address || !address->can_be_called()) {
     return InvalidArgument("member " + member.address + ": write the address as host:port");
   }
   if (member.weight < 1 || member.weight > kMaxWeight) {

@@ -121,7 +121,7 @@ class FileRegistry::FileRegistration final : public Registration {
 };
 
 Result<std::unique_ptr<Registration>> FileRegistry::Register(Instance instance) {
-  if (Status status = CheckInstance(instance); !status.ok()) return status;
+  if (Status status = CheckInstance(instance, Reach::kMachine); !status.ok()) return status;
   instance.address = Address::Parse(instance.address)->ToString();
   auto announcement = std::make_shared<Announcement>();
   announcement->board_id = board_.Add(instance.service + " at " + instance.address);

@@ -112,7 +112,31 @@ void SweepUnfinished(const std::string& directory) {
   ::closedir(entries);
 }
 
+// Which no path of a Unix-domain socket contains.
+constexpr std::string_view kSlash = "%2F";
+
 }  // namespace
+
+std::string NodeName(std::string_view address) {
+  std::string name;
+  for (const char c : address) {
+    if (c == '/') {
+      name += kSlash;
+    } else {
+      name += c;
+    }
+  }
+  return name;
+}
+
+std::string NodeAddress(std::string_view name) {
+  std::string address(name);
+  if (!name.starts_with("unix:")) return address;
+  for (auto at = address.find(kSlash); at != std::string::npos; at = address.find(kSlash, at)) {
+    address.replace(at, kSlash.size(), "/");
+  }
+  return address;
+}
 
 Result<std::unique_ptr<NodeClaim>> NodeClaim::Make(const NodeFolder& folder,
                                                    const std::string& name, std::int32_t weight) {

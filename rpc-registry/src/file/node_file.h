@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "weir/registry.h"
@@ -32,6 +33,11 @@ struct NodeFolder {
   std::string nodes;
   std::string facts;
 };
+
+// The file of a provider, and back: the address itself, but for the slashes in that of a
+// Unix-domain socket, for which "%2F" stands.
+std::string NodeName(std::string_view address);
+std::string NodeAddress(std::string_view name);
 
 // The right to a node. A resource: the destructor removes the file and its facts, if it is still
 // ours. A child forked without exec shares the lock and keeps the node alive. Confined to one

@@ -36,14 +36,15 @@ Result<std::vector<ProviderEntry>> InspectFolder(const std::string& url, const s
   for (const std::filesystem::directory_iterator end; !error && file != end;
        file.increment(error)) {
     const std::string name = file->path().filename().string();
-    if (!IsProviderName(name)) continue;
+    const std::string address = NodeAddress(name);
+    if (!IsProviderName(address, Reach::kMachine)) continue;
     NodeState node = ProbeNode(folder.nodes, name);
     if (node.kind == NodeState::Kind::kUnknown) {
       error = {node.error, std::generic_category()};
       return Unreadable(url, file->path().string(), error);
     }
     if (node.kind != NodeState::Kind::kAlive) continue;
-    entries.push_back({.address = name,
+    entries.push_back({.address = address,
                        .weight_text = node.content,
                        .weight = EffectiveWeight(node.content),
                        .since = NodeTime(file->path().string()),
@@ -58,9 +59,9 @@ Result<std::vector<ProviderEntry>> InspectFolder(const std::string& url, const s
 Status ReweighInFolder(const std::string& url, const std::string& root, std::string_view service,
                        std::string_view address, std::int32_t weight) {
   Instance instance{std::string(service), std::string(address), weight};
-  if (Status status = CheckInstance(instance); !status.ok()) return status;
-  const std::string node =
-      NodeFolder(root, instance.service).nodes + "/" + Address::Parse(address)->ToString();
+  if (Status status = CheckInstance(instance, Reach::kMachine); !status.ok()) return status;
+  const std::string node = NodeFolder(root, instance.service).nodes + "/" +
+                           NodeName(Address::Parse(address)->ToString());
   const Status status = ReweighNode(node, weight);
   if (status.ok()) return status;
   return {status.code(), url + ": " + std::string(status.message())};

@@ -41,7 +41,7 @@ ServiceFolder::ServiceFolder(const FolderContext& context, std::string service)
     : context_(context),
       service_(std::move(service)),
       folder_(context.root, service_),
-      reader_(context.url, service_, context.counters) {}
+      reader_(context.url, service_, Reach::kMachine, context.counters) {}
 
 void ServiceFolder::Listen(const std::shared_ptr<ProviderSlot>& slot) {
   // Nothing is read while nobody listens, so what was last told may be old.
@@ -149,12 +149,12 @@ void ServiceFolder::Ensure(const std::shared_ptr<Announcement>& announcement) {
   const Instance& instance = announcement->instance;
   if (standing != nullptr && !announcement->unwritten) {
     // An editor may have put its own file in the place of ours; lost if a reader swept it first.
-    const NodeState other = ProbeNode(folder_.nodes, instance.address);
+    const NodeState other = ProbeNode(folder_.nodes, NodeName(instance.address));
     if (other.kind == NodeState::Kind::kDead) Adopt(*announcement, other.content);
   }
   announcement->claim.reset();
   Result<std::unique_ptr<NodeClaim>> claim =
-      NodeClaim::Make(folder_, instance.address, instance.weight);
+      NodeClaim::Make(folder_, NodeName(instance.address), instance.weight);
   if (claim.ok()) {
     announcement->claim = *std::move(claim);
     announcement->failures = 0;
@@ -225,10 +225,11 @@ void ServiceFolder::Scan() {
   std::vector<std::string> dead;
   int error = 0;
   while (const dirent* entry = ::readdir(entries)) {
-    const std::string name = entry->d_name;
-    if (name.starts_with('.') || !reader_.IsProvider(name)) continue;
-    const NodeState node = ProbeNode(folder_.nodes, name);
-    if (node.kind == NodeState::Kind::kDead) dead.push_back(name);
+    const std::string file = entry->d_name;
+    const std::string name = NodeAddress(file);
+    if (file.starts_with('.') || !reader_.IsProvider(name)) continue;
+    const NodeState node = ProbeNode(folder_.nodes, file);
+    if (node.kind == NodeState::Kind::kDead) dead.push_back(file);
     if (node.kind == NodeState::Kind::kAlive) {
       providers.push_back({name, WeightOf(name, node.content)});
     }
@@ -237,7 +238,7 @@ void ServiceFolder::Scan() {
     if (const Provider* known = Known(name)) providers.push_back(*known);
     if (unreadable_.size() < 1000 && unreadable_.insert(name).second) {
       if (error == EACCES) ++context_.counters.refusals;
-      LogWarning(context_.url + ": cannot read " + folder_.nodes + "/" + name + ": " +
+      LogWarning(context_.url + ": cannot read " + folder_.nodes + "/" + file + ": " +
                  Reason(error) + "; " +
                  (error == EACCES ? "let this user read it" : "its last state stays in use"));
     }

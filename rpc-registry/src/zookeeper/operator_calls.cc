@@ -103,7 +103,7 @@ void OperatorCalls::ReadNodes(const std::shared_ptr<Inspection>& inspection,
                               const std::vector<std::string>& names) {
   std::deque<std::string> paths;
   for (const std::string& name : names) {
-    if (!IsProviderName(name)) continue;
+    if (!IsProviderName(name, Reach::kNetwork)) continue;
     paths.push_back(inspection->nodes + "/" + name);
     paths.push_back(inspection->facts + "/" + name);
   }
@@ -145,7 +145,7 @@ void OperatorCalls::ReadNodes(const std::shared_ptr<Inspection>& inspection,
 Status OperatorCalls::Reweigh(std::string_view service, std::string_view address,
                               std::int32_t weight) {
   const Instance instance{std::string(service), std::string(address), weight};
-  if (Status status = CheckInstance(instance); !status.ok()) return status;
+  if (Status status = CheckInstance(instance, Reach::kNetwork); !status.ok()) return status;
   const std::string canonical = Address::Parse(address)->ToString();
   auto change = std::make_shared<Change>();
   change->node = url_.root + "/" + instance.service + "/" + canonical;

@@ -22,7 +22,7 @@ ServiceWatch::ServiceWatch(const Surroundings& around, const std::string& root,
                            const std::string& service)
     : around_(around),
       path_(root + "/" + service),
-      reader_(around.registry, service, around.counters) {}
+      reader_(around.registry, service, Reach::kNetwork, around.counters) {}
 
 void ServiceWatch::Refresh() {
   if (!around_.session.connected()) return;

@@ -108,7 +108,7 @@ class ZkRegistry::ZkRegistration final : public Registration {
 };
 
 Result<std::unique_ptr<Registration>> ZkRegistry::Register(Instance instance) {
-  if (Status status = CheckInstance(instance); !status.ok()) return status;
+  if (Status status = CheckInstance(instance, Reach::kNetwork); !status.ok()) return status;
   instance.address = Address::Parse(instance.address)->ToString();
   const std::uint64_t board_id = board_.Add(instance.service + " at " + instance.address);
   auto node = ProviderNode::Make(Surroundings{url_.text, executor_, session_, counters_, random_},
