@@ -55,8 +55,8 @@ class CallOptions {
     Get().key = std::move(key);
     return std::move(*this);
   }
-  // Only this provider ("host:port") may serve the call. If it is not alive the call fails with
-  // UNAVAILABLE naming it; it never goes elsewhere.
+  // Only this provider ("host:port", "unix:/path") may serve the call. If it is not alive the call
+  // fails with UNAVAILABLE naming it; it never goes elsewhere.
   CallOptions&& WithProvider(std::string address) && {
     Get().provider = std::move(address);
     return std::move(*this);

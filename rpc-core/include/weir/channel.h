@@ -10,6 +10,7 @@
 
 #include "weir/method.h"
 #include "weir/runtime.h"
+#include "weir/socket_options.h"
 #include "weir/status.h"
 
 namespace weir {
@@ -54,6 +55,8 @@ struct ChannelOptions {
   std::uint32_t max_attachment_bytes = 64u << 20;
   // Send and verify XXH3-64 checksums of payloads.
   bool checksum = false;
+  // Of the connections.
+  SocketOptions socket = {};
   // The threads that run this channel's connections. Null: the channel makes its own, with
   // `threads`. Give a server's runtime so that calls made in its handlers need no other thread.
   std::shared_ptr<Runtime> runtime = nullptr;
@@ -74,8 +77,9 @@ struct ProviderState {
 // from it keep its core alive. The destructor fails what is still running with CANCELLED.
 class Channel {
  public:
-  // `registry_url`: "zk://...", "file://...", "list://host:port", ... (weir/registry.h). A mistake
-  // in it or in the options does not throw: status() tells, and so does every call.
+  // `registry_url`: "zk://...", "file://...", "list://host:port", "list://unix:/path", ...
+  // (weir/registry.h). A mistake in it or in the options does not throw: status() tells, and so
+  // does every call.
   explicit Channel(std::string_view registry_url, ChannelOptions options = {});
   ~Channel();
   Channel(Channel&&) noexcept;

@@ -10,6 +10,7 @@
 #include "weir/registry.h"
 #include "weir/runtime.h"
 #include "weir/service.h"
+#include "weir/socket_options.h"
 #include "weir/status.h"
 
 namespace weir {
@@ -42,15 +43,25 @@ struct ServerLimits {
 
 struct RegistrationOptions {
   std::int32_t weight = kWeightUnset;  // 0..kMaxWeight; 0: registered, but gets no calls
-  // Under which address consumers reach this server, "host:port"; empty: derived from where it
-  // listens. A port of 0 stands for the port listened on.
+  // Under which address consumers reach this server, "host:port" or "unix:/path"; empty: derived
+  // from where it listens. A port of 0 stands for the port listened on. A registry that other
+  // machines read (zk://) takes no Unix-domain socket.
   std::string address = {};
   Facts facts = {};  // for those who ask, such as {{"version", "2.1"}} (weir/registry.h)
 };
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";  // port 0: any free one, see Server::port()
-  ThreadOptions threads = {};          // ignored when `runtime` is given
+  // "host:port"; port 0: any free one, see Server::port(). Or "unix:/path": the file that a server
+  // left behind which was killed is replaced, and Drain and Stop remove their own.
+  std::string listen = "127.0.0.1:0";
+  // Who may connect to a Unix-domain socket: its file's mode, such as 0660. 0: as the umask says.
+  std::uint32_t unix_mode = 0;
+  // Connections that wait to be accepted; no more than net.core.somaxconn.
+  int backlog = 1024;
+  // An IPv6 address takes no IPv4 callers. False: as the machine is set up, commonly it does.
+  bool v6_only = false;
+  SocketOptions socket = {};   // of the connections
+  ThreadOptions threads = {};  // ignored when `runtime` is given
   std::shared_ptr<Runtime> runtime =
       nullptr;  // to share threads with channels; null: the server's own
   ServerLimits limits = {};
@@ -104,9 +115,9 @@ class Server {
   // Closes at once; running calls fail at their callers with UNAVAILABLE. Idempotent.
   void Stop();
 
-  // The port listened on; 0 before Listen or Start.
+  // The port listened on; 0 before Listen or Start, and for a Unix-domain socket.
   std::uint16_t port() const noexcept;
-  // "host:port" consumers use; empty before Listen or Start.
+  // What consumers use, "host:port" or "unix:/path"; empty before Listen or Start.
   std::string address() const;
   ServerStats stats() const noexcept;
 

@@ -23,7 +23,7 @@ class ServerCall;
 
 // What all calls of one connection share.
 struct ConnectionFacts {
-  std::string peer;                // "host:port" of the caller
+  std::string peer;                // the caller: "host:port", or "unix:pid=1,uid=0"
   asio::any_io_executor executor;  // the connection's reactor
 };
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/channel_core.h"
+#include "transport/socket.h"
 #include "weir/stub.h"
 
 namespace weir {
@@ -28,6 +29,7 @@ Status ChannelCore::Open(std::string_view registry_url) {
   if (options_.keep_answering.count() < 0) return InvalidArgument("keep_answering is below 0");
   if (options_.registry_patience.count() < 0)
     return InvalidArgument("registry_patience is below 0");
+  if (Status status = Check(options_.socket); !status.ok()) return status;
   if (Result<RegistryUrl> url = RegistryUrl::Parse(registry_url); url.ok()) {
     registry_url_ = url->text;
   }

@@ -1,12 +1,11 @@
 #include "client/provider_link.h"
 
-#include <asio/connect.hpp>
-#include <asio/ip/tcp.hpp>
 #include <cmath>
 #include <utility>
 
 #include "client/client_connection.h"
 #include "client/client_shard.h"
+#include "client/connect_attempt.h"
 #include "client/route.h"
 #include "weir/address.h"
 #include "weir/log.h"
@@ -14,7 +13,6 @@
 namespace weir {
 namespace {
 
-using asio::ip::tcp;
 using detail::CallState;
 using detail::ClientCall;
 
@@ -24,51 +22,6 @@ constexpr double kJitter = 0.2;
 constexpr std::chrono::seconds kStable{1};
 
 }  // namespace
-
-// Outlives the link if it is given up: its handlers then find `link` null.
-struct ProviderLink::Attempt : std::enable_shared_from_this<Attempt> {
-  Attempt(ProviderLink& owner, asio::io_context& io) : link(&owner), resolver(io), socket(io) {}
-
-  void Run(const Address& address) {
-    asio::error_code not_numeric;
-    const auto numeric = asio::ip::make_address(address.host, not_numeric);
-    if (!not_numeric) {
-      socket.async_connect(
-          {numeric, address.port},
-          [self = shared_from_this()](const asio::error_code& error) { self->Done(error); });
-      return;
-    }
-    resolver.async_resolve(
-        address.host, std::to_string(address.port),
-        [self = shared_from_this()](const asio::error_code& error,
-                                    const tcp::resolver::results_type& found) {
-          if (error) return self->Done(error);
-          asio::async_connect(
-              self->socket, found,
-              [self](const asio::error_code& failed, const tcp::endpoint&) { self->Done(failed); });
-        });
-  }
-
-  void Done(const asio::error_code& error) {
-    if (link == nullptr) return;
-    const Reactor::Turn turn(link->shard_.reactor());
-    if (error) return link->OnConnectFailed(Unavailable(error.message()));
-    asio::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    link->OnConnected(std::move(socket));
-  }
-
-  void GiveUp() {
-    link = nullptr;
-    resolver.cancel();
-    asio::error_code ignored;
-    socket.close(ignored);
-  }
-
-  ProviderLink* link;
-  tcp::resolver resolver;
-  tcp::socket socket;
-};
 
 ProviderLink::ProviderLink(ClientShard& shard, std::string address)
     : shard_(shard), address_(std::move(address)) {
@@ -178,8 +131,14 @@ void ProviderLink::Connect() {
   SetState(State::kConnecting, failures_);
   shard_.reactor().SetTimer(connect_timer_,
                             shard_.reactor().now() + shard_.options().connect_timeout);
-  attempt_ = std::make_shared<Attempt>(*this, shard_.reactor().io());
-  attempt_->Run(*address);
+  attempt_ = std::make_shared<ConnectAttempt>(shard_.reactor().io(), shard_.options().socket,
+                                              [this](Result<Socket> socket) {
+                                                const Reactor::Turn turn(shard_.reactor());
+                                                if (!socket.ok())
+                                                  return OnConnectFailed(socket.status());
+                                                OnConnected(*std::move(socket));
+                                              });
+  attempt_->Start(*address);
 }
 
 void ProviderLink::OnConnected(Socket socket) {

@@ -16,6 +16,7 @@ namespace weir {
 
 class ClientConnection;
 class ClientShard;
+class ConnectAttempt;
 
 // Belongs to its ClientShard; touched by its reactor's thread only. Connects when it is first used,
 // and again by itself after a connection was lost, as long as a provider list names it.
@@ -63,7 +64,6 @@ class ProviderLink {
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kReady, kBackoff };
-  struct Attempt;  // a connection being made
 
   void Connect();
   void OnConnected(Socket socket);
@@ -83,7 +83,7 @@ class ProviderLink {
   Reactor::Clock::time_point ready_since_{};
   Status last_failure_;
   CallList queued_;
-  std::shared_ptr<Attempt> attempt_;
+  std::shared_ptr<ConnectAttempt> attempt_;  // a connection being made
   Ref<Connection> connection_;
   ClientConnection* protocol_ = nullptr;  // owned by the connection
 

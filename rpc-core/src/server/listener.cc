@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <asio/ip/tcp.hpp>
+#include <asio/ip/v6_only.hpp>
 #include <chrono>
 #include <utility>
 
@@ -20,8 +21,9 @@ constexpr int kRefusedAtOnce = 64;
 
 }  // namespace
 
-Listener::Listener(Reactor& reactor, Choose choose, Accepted accepted)
+Listener::Listener(Reactor& reactor, const ServerOptions& options, Choose choose, Accepted accepted)
     : reactor_(reactor),
+      options_(options),
       choose_(std::move(choose)),
       accepted_(std::move(accepted)),
       acceptor_(reactor.io()),
@@ -33,6 +35,30 @@ Listener::~Listener() {
 }
 
 Status Listener::Open(const Address& address) {
+  Status status = address.is_unix() ? OpenUnix(address) : OpenTcp(address);
+  if (!status.ok()) {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+  }
+  return status;
+}
+
+Status Listener::OpenUnix(const Address& address) {
+  asio::error_code error;
+  acceptor_.open(UnixEndpoint(address).protocol(), error);
+  if (error) {
+    return Unavailable("cannot listen on " + address.ToString() + ": " + error.message());
+  }
+  if (Status status = Check(options_.socket); !status.ok()) return status;
+  auto file =
+      SocketFile::Listen(acceptor_.native_handle(), address, options_.unix_mode, options_.backlog);
+  if (!file.ok()) return std::move(file).status();
+  file_ = *std::move(file);
+  bound_ = address;
+  return {};
+}
+
+Status Listener::OpenTcp(const Address& address) {
   const std::string name = address.ToString();
   asio::error_code error;
   tcp::resolver resolver(reactor_.io());
@@ -44,14 +70,18 @@ Status Listener::Open(const Address& address) {
   }
   const tcp::endpoint endpoint = found.begin()->endpoint();
   acceptor_.open(endpoint.protocol(), error);
-  if (!error) acceptor_.set_option(Acceptor::reuse_address(true), error);
-  // Accepted sockets inherit it.
-  if (!error) acceptor_.set_option(tcp::no_delay(true), error);
+  if (!error) {
+    const int family = endpoint.protocol().family();
+    Status status = Apply(options_.socket, acceptor_.native_handle(), family);
+    if (!status.ok()) return status;
+    acceptor_.set_option(Acceptor::reuse_address(true), error);
+  }
+  if (!error && options_.v6_only && address.host.find(':') != std::string::npos) {
+    acceptor_.set_option(asio::ip::v6_only(true), error);
+  }
   if (!error) acceptor_.bind(endpoint, error);
-  if (!error) acceptor_.listen(1024, error);
+  if (!error) acceptor_.listen(options_.backlog, error);
   if (error) {
-    asio::error_code ignored;
-    acceptor_.close(ignored);
     std::string hint;
     if (error == asio::error::address_in_use) hint = "; choose another port, or 0 for any free one";
     if (error == asio::error::access_denied) hint = "; ports below 1024 need privileges";
@@ -63,6 +93,7 @@ Status Listener::Open(const Address& address) {
 
 void Listener::Close() {
   asio::error_code ignored;
+  file_.reset();  // whoever comes now finds nothing, and not a socket that refuses
   acceptor_.close(ignored);
   pause_.cancel();
 }

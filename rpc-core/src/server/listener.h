@@ -8,8 +8,10 @@
 #include <string>
 
 #include "runtime/reactor.h"
+#include "server/socket_file.h"
 #include "transport/socket.h"
 #include "weir/address.h"
+#include "weir/server.h"
 #include "weir/status.h"
 
 namespace weir {
@@ -23,7 +25,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   // Called on the listener's reactor with a socket that belongs to the chosen one.
   using Accepted = std::function<void(Reactor&, Socket)>;
 
-  Listener(Reactor& reactor, Choose choose, Accepted accepted);
+  // `options` must outlive it.
+  Listener(Reactor& reactor, const ServerOptions& options, Choose choose, Accepted accepted);
   ~Listener();
 
   // Binds and listens; not yet accepting. Any thread, before Start. The status names the address
@@ -37,15 +40,19 @@ class Listener : public std::enable_shared_from_this<Listener> {
  private:
   using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
+  Status OpenTcp(const Address& address);
+  Status OpenUnix(const Address& address);
   void Accept();
   void OnError(const asio::error_code& error);
 
   Reactor& reactor_;
+  const ServerOptions& options_;
   Choose choose_;
   Accepted accepted_;
   Acceptor acceptor_;
   asio::steady_timer pause_;
   Address bound_;
+  std::unique_ptr<SocketFile> file_;  // while a Unix-domain socket is open
   int spare_ = -1;
 };
 

@@ -49,7 +49,8 @@ Status ServerCore::Listen() {
   if (!address.ok()) return address.status();
   max_connections_ = MaxConnections(state_->options.limits);
   listener_ = std::make_shared<Listener>(
-      runtime_->core().reactor(0), [this]() -> Reactor& { return ChooseReactor(); },
+      runtime_->core().reactor(0), state_->options,
+      [this]() -> Reactor& { return ChooseReactor(); },
       [this](Reactor& reactor, Socket socket) { OnAccepted(reactor, std::move(socket)); });
   if (Status status = listener_->Open(*address); !status.ok()) {
     listener_.reset();
@@ -93,9 +94,17 @@ Result<std::string> ServerCore::AddressFor(const RegistrationOptions& options) c
   if (!options.address.empty()) {
     Result<Address> given = Address::Parse(options.address);
     if (!given.ok()) return std::move(given).status();
-    if (given->port == 0) given->port = address.port;
+    if (given->can_be_called()) return given->ToString();
+    if (address.is_unix()) {
+      return InvalidArgument("address '" + options.address +
+                             "': port 0 stands for the port "
+                             "listened on, and " +
+                             address.ToString() + " has none");
+    }
+    given->port = address.port;
     return given->ToString();
   }
+  if (address.is_unix()) return address.ToString();
   if (address.host == "0.0.0.0" || address.host == "::") address.host = RoutableHost();
   return address.ToString();
 }
@@ -134,6 +143,10 @@ void ServerCore::OnAccepted(Reactor& reactor, Socket socket) {
   }
   std::string peer = PeerOf(socket);
   if (peer.empty()) return;
+  if (listener_->address().is_unix()) {
+    const Status applied = Apply(state_->options.socket, socket.native_handle(), AF_UNIX);
+    if (!applied.ok()) LogWarning(applied.message());
+  }
   // Counted before its reactor hears of it, so that a burst cannot pass the limit.
   state_->open_connections.fetch_add(1, std::memory_order_relaxed);
   ServerShard& shard = *state_->shards[reactor.index()];
