@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "buffer/block.h"
 #include "client/channel_core.h"
 #include "client/route.h"
 #include "runtime/reactor.h"
@@ -65,7 +66,10 @@ PreparedRequest::PreparedRequest(const Route& route, const MethodInfo& method_in
     small = t_spare_strings.Take();
     request.AppendToString(&small);
   } else {
-    large = Buffer(request.SerializeAsString());
+    Ref<Block> block = Block::Allocate(bytes);
+    request.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(block->data()));
+    const std::string_view view(block->data(), bytes);
+    large.Append(BufferSlice{std::move(block), view});
   }
   if (const auto* rare = options.rare(); rare != nullptr) {
     if (rare->key) routing_key = *rare->key;

@@ -229,8 +229,8 @@ std::size_t FrameReader::TakeAttachment(const char* at, std::size_t bytes) {
 }
 
 void FrameReader::GrowHead(std::size_t least) {
-  const std::size_t doubled = head_ ? 2 * head_->capacity() : kFirstHeadBytes;
-  std::size_t capacity = std::max(doubled, least);
+  // Twice what has arrived: a frame that came by half is not moved again.
+  std::size_t capacity = std::max(2 * least, kFirstHeadBytes);
   if (header_known_) capacity = std::min<std::uint64_t>(capacity, header_.head_bytes());
   Ref<Block> grown = Block::Allocate(std::max(capacity, least));
   if (have_ > 0) std::memcpy(grown->data(), head_->data(), have_);

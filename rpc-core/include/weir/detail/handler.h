@@ -80,7 +80,7 @@ enum class HandlerForm : std::uint8_t { kPlain, kCoroutine, kDeferred };
 
 // Requests up to this size are parsed into a message that the thread keeps, so that its memory is
 // reused; larger ones into a fresh one, so that memory is given back.
-inline constexpr std::size_t kReusedRequestBytes = 64 * 1024;
+inline constexpr std::size_t kReusedRequestBytes = 128 * 1024;
 
 // Parses, or fails the call with INVALID_ARGUMENT.
 bool ParseRequest(ServerCall& call, google::protobuf::MessageLite& request) noexcept;
