@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace weir {
@@ -137,7 +138,12 @@ class [[nodiscard]] Result {
   // Constructible empty (code UNKNOWN) because completion tokens such as asio::use_awaitable hold
   // one before the answer arrives.
   Result() : status_(StatusCode::kUnknown, "no result yet") {}
-  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  // From anything a T is made from implicitly, without a T in between.
+  template <class U = T>
+  requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+           !std::is_convertible_v<U, Status>) Result(U&& value)
+      : value_(std::forward<U>(value)) {}  // NOLINT(google-explicit-constructor)
+  explicit Result(std::in_place_t) : value_(std::in_place) {}  // a default T
   Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     assert(!status_.ok() && "a Result without a value needs a failure");
     if (status_.ok()) status_ = Internal("a Result was made from an OK status, without a value");

@@ -10,7 +10,7 @@ namespace weir {
 namespace {
 
 // Sizes are 16, 24, 32, 48, 64, ... KiB.
-constexpr std::size_t kSizes = 13;
+constexpr std::size_t kSizes = 15;
 constexpr std::size_t kNoSize = kSizes;
 
 constexpr std::size_t SizeAt(std::size_t index) noexcept {

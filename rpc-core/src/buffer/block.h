@@ -14,8 +14,8 @@ namespace weir {
 class Block final : public RefCounted {
  public:
   static constexpr std::size_t kCommonSize = 16 * 1024;
-  static constexpr std::size_t kLargestKept = 1024 * 1024;
-  static constexpr std::size_t kMostKept = 4 * 1024 * 1024;
+  static constexpr std::size_t kLargestKept = 2 * 1024 * 1024;
+  static constexpr std::size_t kMostKept = 8 * 1024 * 1024;
 
   // At least `capacity` bytes of room.
   static Ref<Block> Allocate(std::size_t capacity);

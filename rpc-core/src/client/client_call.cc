@@ -13,33 +13,6 @@
 #include "wire/frame_writer.h"
 
 namespace weir::detail {
-namespace {
-
-// Strings that this thread's requests were serialised into, with their memory.
-class SpareStrings {
- public:
-  std::string Take() {
-    if (strings_.empty()) return {};
-    std::string string = std::move(strings_.back());
-    strings_.pop_back();
-    return string;
-  }
-  void Give(std::string string) noexcept {
-    if (strings_.size() >= kMost || string.capacity() > kMostBytes) return;
-    if (strings_.capacity() == 0) strings_.reserve(kMost);
-    string.clear();
-    strings_.push_back(std::move(string));
-  }
-
- private:
-  static constexpr std::size_t kMost = 128;
-  static constexpr std::size_t kMostBytes = 4096;
-  std::vector<std::string> strings_;
-};
-thread_local SpareStrings t_spare_strings;
-
-}  // namespace
-
 PreparedRequest::PreparedRequest(const Route& route, const MethodInfo& method_info,
                                  const google::protobuf::MessageLite& request,
                                  CallOptions call_options,
@@ -63,8 +36,8 @@ PreparedRequest::PreparedRequest(const Route& route, const MethodInfo& method_in
     return;
   }
   if (bytes <= wire::kCopyUpTo) {
-    small = t_spare_strings.Take();
-    request.AppendToString(&small);
+    small = RecycledBytes(bytes);
+    request.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(small.data()));
   } else {
     Ref<Block> block = Block::Allocate(bytes);
     request.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(block->data()));
@@ -86,10 +59,6 @@ PreparedRequest::PreparedRequest(const Route& route, const MethodInfo& method_in
     key_hash = HashKey(key);
     has_key = true;
   }
-}
-
-PreparedRequest::~PreparedRequest() {
-  if (small.capacity() > sizeof(std::string)) t_spare_strings.Give(std::move(small));
 }
 
 void ClientCall::Start(Route& route) noexcept {

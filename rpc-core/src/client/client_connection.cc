@@ -102,7 +102,7 @@ void ClientConnection::Send(Call& call) {
   const detail::PreparedRequest& request = call.request;
   wire::RequestFrame frame;
   frame.id = call.id;
-  frame.small_body = request.small;
+  frame.small_body = request.small.view();
   if (!request.large.empty()) frame.large_body = &request.large;
   const std::uint32_t number = call.shard->MethodNumber(*request.method);
   frame.meta.method_id = number;

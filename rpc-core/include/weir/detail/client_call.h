@@ -44,17 +44,13 @@ struct PreparedRequest {
   PreparedRequest(const Route& route, const MethodInfo& method,
                   const google::protobuf::MessageLite& request, CallOptions call_options,
                   std::optional<std::string_view> routing_key);
-  PreparedRequest(PreparedRequest&&) noexcept = default;
-  PreparedRequest& operator=(PreparedRequest&&) noexcept = default;
-  ~PreparedRequest();
-
   const MethodInfo* method;
   CallOptions options;
   CallOptions::Clock::time_point deadline;
-  Status status;      // not OK: the request cannot be sent
-  std::string small;  // the serialised request, if it is small enough to be copied into frames,
-  Buffer large;       // or else here
-  std::string key;    // the routing key's text
+  Status status;        // not OK: the request cannot be sent
+  RecycledBytes small;  // the serialised request, if it is small enough to be copied into frames,
+  Buffer large;         // or else here
+  std::string key;      // the routing key's text
   std::uint64_t key_hash = 0;
   bool has_key = false;
 };
@@ -71,7 +67,7 @@ enum class CallState : std::uint8_t {
 // handlers may hold others. Fields below `book` belong to the reactor the call lives on.
 class ClientCall {
  public:
-  explicit ClientCall(PreparedRequest prepared) noexcept : request(std::move(prepared)) {}
+  explicit ClientCall(PreparedRequest&& prepared) noexcept : request(std::move(prepared)) {}
   ClientCall(const ClientCall&) = delete;
   ClientCall& operator=(const ClientCall&) = delete;
 
@@ -129,7 +125,7 @@ class ClientCall {
 // A call whose caller waits for it, blocked; lives on the caller's stack.
 class BlockingCall final : ClientCall {
  public:
-  BlockingCall(PreparedRequest prepared, google::protobuf::MessageLite& reply) noexcept
+  BlockingCall(PreparedRequest&& prepared, google::protobuf::MessageLite& reply) noexcept
       : ClientCall(std::move(prepared)), reply_(reply) {}
   // Runs the call to its end.
   Status Run(Route& route);
@@ -147,17 +143,60 @@ class BlockingCall final : ClientCall {
 // True if `executor` is that of the reactor whose thread runs this.
 bool RunsOnReactor(const asio::any_io_executor& executor) noexcept;
 
+// A reply to parse into: the one that this thread keeps, whose memory is used again if the handler
+// leaves it there, or one of its own.
+template <class Reply>
+class KeptReply {
+ public:
+  explicit KeptReply(std::size_t bytes) {
+    Kept& kept = ThisThreads();
+    if (!kept.taken && MayKeep(bytes, kept.bytes)) {
+      kept.taken = true;
+      kept_ = &kept;
+      // The last handler may have taken the answer's place for something else.
+      if (!kept.result.ok()) kept.result = Result<Reply>(std::in_place);
+    } else {
+      own_.emplace(std::in_place);
+    }
+  }
+  KeptReply(KeptReply&& other) noexcept
+      : kept_(std::exchange(other.kept_, nullptr)), own_(std::move(other.own_)) {}
+  KeptReply& operator=(KeptReply&& other) noexcept {
+    std::swap(kept_, other.kept_);
+    std::swap(own_, other.own_);
+    return *this;
+  }
+  ~KeptReply() {
+    if (kept_ != nullptr) kept_->taken = false;
+  }
+
+  Result<Reply>& result() noexcept { return kept_ != nullptr ? kept_->result : *own_; }
+  Reply* operator->() noexcept { return &*result(); }
+
+ private:
+  struct Kept {
+    Result<Reply> result{std::in_place};
+    std::size_t bytes = 0;
+    bool taken = false;
+  };
+  static Kept& ThisThreads() {
+    thread_local Kept kept;
+    return kept;
+  }
+
+  Kept* kept_ = nullptr;
+  std::optional<Result<Reply>> own_;
+};
+
 // A call that completes a handler of type void(Result<Reply>).
 template <class Reply, class Handler>
 class CompletingCall final : public ClientCall {
  public:
-  CompletingCall(PreparedRequest prepared, std::shared_ptr<Route> route, Handler handler)
-      : ClientCall(std::move(prepared)),
-        route_(std::move(route)),
-        completion_(std::move(handler)) {}
+  CompletingCall(PreparedRequest&& prepared, std::shared_ptr<Route> route, Handler&& handler)
+      : ClientCall(std::move(prepared)), route_(std::move(route)), target_(std::move(handler)) {}
 
   void Launch() {
-    auto slot = asio::get_associated_cancellation_slot(completion_.handler);
+    auto slot = asio::get_associated_cancellation_slot(target_.handler);
     if (slot.is_connected()) {
       slot.assign([call = Ref<ClientCall>::Share(this)](asio::cancellation_type type) {
         if (type != asio::cancellation_type::none) call->Cancel();
@@ -182,56 +221,73 @@ class CompletingCall final : public ClientCall {
     asio::executor_work_guard<Executor> work;
   };
 
-  // The handler with its answer and what keeps its executor running.
-  struct Completion {
-    explicit Completion(Handler h) : handler(std::move(h)), guard(handler) {}
-    void operator()() {
+  // The handler and what keeps its executor running.
+  struct Target {
+    explicit Target(Handler&& h) : handler(std::move(h)), guard(handler) {}
+    void Complete(Result<Reply>&& result) {
       auto slot = asio::get_associated_cancellation_slot(handler);
       if (slot.is_connected()) slot.clear();
       Handler ready(std::move(handler));
       std::move(ready)(std::move(result));
     }
     Handler handler;
-    std::conditional_t<kHasExecutor, Guard, NoGuard> guard;
-    Result<Reply> result = Reply();
+    [[no_unique_address]] std::conditional_t<kHasExecutor, Guard, NoGuard> guard;
+  };
+  // What is dispatched to another executor.
+  struct Completion {
+    void operator()() { target.Complete(std::move(result)); }
+    Target target;
+    Result<Reply> result;
   };
 
   bool ParseReply(std::string_view body) override {
-    return completion_.result->ParseFromArray(body.data(), static_cast<int>(body.size()));
+    reply_.emplace(body.size());
+    return (*reply_)->ParseFromArray(body.data(), static_cast<int>(body.size()));
   }
 
   void Finished(Status status) override {
-    if (!status.ok()) completion_.result = std::move(status);
-    Completion completion(std::move(completion_));
+    std::optional<KeptReply<Reply>> reply;
+    if (status.ok()) reply = std::move(reply_);
+    Target target(std::move(target_));
     Release();
-    if constexpr (!kHasExecutor) {
-      completion();
-    } else {
-      Executor executor = completion.guard.work.get_executor();
-      if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
-        if (RunsOnReactor(executor)) return completion();
+    if constexpr (kHasExecutor) {
+      const bool here = [&] {
+        if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
+          return RunsOnReactor(target.guard.work.get_executor());
+        }
+        return false;
+      }();
+      if (!here) {
+        // Until dispatch has returned: the handler may be the last that its context runs, and the
+        // context gone, before this thread has left it.
+        const auto work = target.guard.work;
+        Result<Reply> result(std::move(status));
+        if (reply) result = std::move(reply->result());
+        return asio::dispatch(work.get_executor(),
+                              Completion{std::move(target), std::move(result)});
       }
-      // Until dispatch has returned: the handler may be the last that its context runs, and the
-      // context gone, before this thread has left it.
-      const auto work = completion.guard.work;
-      asio::dispatch(executor, std::move(completion));
     }
+    if (!reply) return target.Complete(Result<Reply>(std::move(status)));
+    target.Complete(std::move(reply->result()));
   }
 
   void Destroy() noexcept override { delete this; }
 
   // Until the call is destroyed: a cancellation that comes late still finds its reactor.
   std::shared_ptr<Route> route_;
-  Completion completion_;
+  Target target_;
+  std::optional<KeptReply<Reply>> reply_;
 };
 
 // The initiation of an asynchronous call.
 template <class Reply>
 struct StartCall {
   template <class Handler>
-  void operator()(Handler&& handler, PreparedRequest prepared, std::shared_ptr<Route> route) const {
-    using Call = CompletingCall<Reply, std::decay_t<Handler>>;
-    auto* call = new Call(std::move(prepared), std::move(route), std::forward<Handler>(handler));
+  void operator()(Handler&& handler, PreparedRequest&& prepared,
+                  std::shared_ptr<Route> route) const {
+    using Kept = std::decay_t<Handler>;
+    auto* call = new CompletingCall<Reply, Kept>(std::move(prepared), std::move(route),
+                                                 Kept(std::forward<Handler>(handler)));
     call->Launch();
   }
 };

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "weir/buffer.h"
+#include "weir/detail/recycle.h"
 #include "weir/server_context.h"
 #include "weir/status.h"
 
@@ -77,10 +78,6 @@ using ServerCallRef = Ref<ServerCall>;
 using RunHandler = void (*)(Service& service, ServerCall& call) noexcept;
 
 enum class HandlerForm : std::uint8_t { kPlain, kCoroutine, kDeferred };
-
-// Requests up to this size are parsed into a message that the thread keeps, so that its memory is
-// reused; larger ones into a fresh one, so that memory is given back.
-inline constexpr std::size_t kReusedRequestBytes = 128 * 1024;
 
 // Parses, or fails the call with INVALID_ARGUMENT.
 bool ParseRequest(ServerCall& call, google::protobuf::MessageLite& request) noexcept;
@@ -174,13 +171,12 @@ struct Handler {
 
  private:
   static void RunPlain(Self& self, ServerCall& call) {
-    if (call.body().size() > kReusedRequestBytes) {
-      Request request;
-      Answer(self, call, request);
-    } else {
-      thread_local Request request;
-      Answer(self, call, request);
-    }
+    // The thread's own message, whose memory is used again. No handler runs within another.
+    thread_local Request kept;
+    thread_local std::size_t kept_bytes = 0;
+    if (MayKeep(call.body().size(), kept_bytes)) return Answer(self, call, kept);
+    Request request;
+    Answer(self, call, request);
   }
 
   static void Answer(Self& self, ServerCall& call, Request& request) {
