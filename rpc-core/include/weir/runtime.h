@@ -22,6 +22,8 @@ enum class ThreadModel : std::uint8_t {
   kSingleReactorWorkers,  // one reactor for I/O; plain handlers run on a pool of workers
   kMultiReactor,          // an acceptor and N reactors; a handler runs on its connection's reactor
   kMultiReactorWorkers,   // the same; plain handlers run on a pool of workers
+  kIoThreads,  // N reactors read, parse and write; one thread runs every handler, so that handlers
+               // need no locks; (weir.blocking) methods alone run on workers, beside it
 };
 
 // The name of a model for options and reports: "multi_reactor".
@@ -55,7 +57,8 @@ class Runtime {
   // The event loop of a reactor: co_spawn here to run beside its connections. `index` < reactors().
   asio::any_io_executor executor(std::uint32_t index = 0) const;
 
-  // True on one of its reactors, where nothing may block.
+  // True on one of its reactors and on the thread of kIoThreads that runs the handlers: where
+  // nothing may block.
   bool RunsThisThread() const noexcept;
 
   detail::RuntimeCore& core() const noexcept { return *core_; }

@@ -24,7 +24,7 @@ class ServerCall;
 // What all calls of one connection share.
 struct ConnectionFacts {
   std::string peer;                // the caller: "host:port", or "unix:pid=1,uid=0"
-  asio::any_io_executor executor;  // the connection's reactor
+  asio::any_io_executor executor;  // where handlers are called back
 };
 }  // namespace detail
 
@@ -42,7 +42,8 @@ class ServerContext {
 
   const MethodInfo& method() const noexcept { return *method_; }
   const std::string& peer() const noexcept { return connection_->peer; }
-  // The connection's reactor. Work posted here runs beside the connection and must not block.
+  // Where handlers are called back and coroutines resume: the connection's reactor, with kIoThreads
+  // the thread of all handlers. Work posted here must not block.
   const asio::any_io_executor& executor() const noexcept { return connection_->executor; }
 
   // When the caller stops waiting; none if it waits for ever.
@@ -52,7 +53,7 @@ class ServerContext {
 
   // True once the caller has cancelled, gone, or run out of time. Any thread.
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_acquire); }
-  // `callback` runs once, on the reactor (or at once), when the call is cancelled; not after it
+  // `callback` runs once, on executor() (or at once), when the call is cancelled; not after it
   // ended.
   void OnCancel(std::function<void()> callback);
 

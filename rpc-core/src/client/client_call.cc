@@ -91,7 +91,7 @@ void ClientCall::Cancel() noexcept {
 }
 
 Status BlockingCall::Run(Route& route) {
-  if (route.channel().runtime().Current() != nullptr) {
+  if (route.channel().runtime().RunsThisThread()) {
     return FailedPrecondition("a blocking call to " + std::string(request.method->full_name) +
                               " on a reactor thread would wait for itself; use a completion "
                               "token, or mark the method (weir.blocking)");

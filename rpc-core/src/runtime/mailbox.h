@@ -12,11 +12,13 @@ class Mailbox {
  public:
   // True if the mailbox was empty: the consumer needs a wake-up. The task belongs to the mailbox
   // until it is taken.
-  bool Put(detail::Task* task) noexcept {
+  bool Put(detail::Task* task) noexcept { return PutAll(task, task); }
+  // The same for several, linked by `next` from the newest to the oldest.
+  bool PutAll(detail::Task* newest, detail::Task* oldest) noexcept {
     detail::Task* head = head_.load(std::memory_order_relaxed);
     do {
-      task->next = head;
-    } while (!head_.compare_exchange_weak(head, task, std::memory_order_release,
+      oldest->next = head;
+    } while (!head_.compare_exchange_weak(head, newest, std::memory_order_release,
                                           std::memory_order_relaxed));
     return head == nullptr;
   }

@@ -40,8 +40,8 @@ void Reactor::Finish() {
   t_current = before;
 }
 
-void Reactor::Post(detail::Task* task) noexcept {
-  if (mailbox_.Put(task)) asio::post(io_, [this] { DrainMailbox(); });
+void Reactor::PostAll(detail::Task* newest, detail::Task* oldest) noexcept {
+  if (mailbox_.PutAll(newest, oldest)) asio::post(io_, [this] { DrainMailbox(); });
 }
 
 void Reactor::DrainMailbox() {

@@ -49,7 +49,9 @@ class Reactor {
   void Finish();
 
   // Hands over a task. Any thread; one wake-up per burst.
-  void Post(detail::Task* task) noexcept;
+  void Post(detail::Task* task) noexcept { PostAll(task, task); }
+  // The same for several, linked by `next` from the newest to the oldest.
+  void PostAll(detail::Task* newest, detail::Task* oldest) noexcept;
   // The same for rare things: allocates.
   template <class F>
   void PostFunction(F&& function);

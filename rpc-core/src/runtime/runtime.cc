@@ -32,6 +32,14 @@ RuntimeCore::RuntimeCore(const ThreadOptions& options)
     : model_(options.model), workers_(options.workers, options.max_queued_work) {
   const std::uint32_t count = ReactorsOf(options);
   for (std::uint32_t i = 0; i < count; ++i) reactors_.push_back(std::make_unique<Reactor>(i));
+  if (model_ == ThreadModel::kIoThreads) {
+    handlers_ = std::make_unique<Reactor>(count);
+    for (const auto& reactor : reactors_) {
+      to_handlers_.push_back(std::make_unique<Relay>(*reactor, *handlers_));
+      from_handlers_.push_back(std::make_unique<Relay>(*handlers_, *reactor));
+    }
+    threads_.emplace_back([this] { handlers_->Run(); });
+  }
   for (const auto& reactor : reactors_) {
     threads_.emplace_back([&reactor = *reactor] { reactor.Run(); });
   }
@@ -39,8 +47,25 @@ RuntimeCore::RuntimeCore(const ThreadOptions& options)
 
 RuntimeCore::~RuntimeCore() {
   for (const auto& reactor : reactors_) reactor->Stop();
+  if (handlers_) handlers_->Stop();
   for (std::thread& thread : threads_) thread.join();
   for (const auto& reactor : reactors_) reactor->Finish();
+  if (handlers_) {
+    // What the reactors gave it, and what it answers to that.
+    handlers_->Finish();
+    for (const auto& reactor : reactors_) reactor->Finish();
+  }
+}
+
+bool RuntimeCore::RunsThisThread() noexcept {
+  return Current() != nullptr || (handlers_ && handlers_->IsCurrent());
+}
+
+void RuntimeCore::AwaitHandlers() {
+  if (!handlers_ || handlers_->IsCurrent()) return;
+  std::latch done(1);
+  handlers_->PostFunction([&done] { done.count_down(); });
+  done.wait();
 }
 
 Reactor* RuntimeCore::Current() noexcept {
@@ -85,7 +110,7 @@ Runtime::Runtime(ThreadOptions options) : core_(std::make_unique<detail::Runtime
 
 Runtime::~Runtime() {
   // A thread cannot join itself: the last owner was, after all, one of the reactors.
-  if (core_->Current() != nullptr) {
+  if (core_->RunsThisThread()) {
     std::thread([core = std::move(core_)]() mutable { core.reset(); }).detach();
   }
 }
@@ -103,7 +128,7 @@ asio::any_io_executor Runtime::executor(std::uint32_t index) const {
 }
 
 bool Runtime::RunsThisThread() const noexcept {
-  return core_->Current() != nullptr;
+  return core_->RunsThisThread();
 }
 
 }  // namespace weir

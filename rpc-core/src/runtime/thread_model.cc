@@ -19,6 +19,7 @@ constexpr Named kNames[] = {
     {ThreadModel::kSingleReactorWorkers, "single_reactor_workers"},
     {ThreadModel::kMultiReactor, "multi_reactor"},
     {ThreadModel::kMultiReactorWorkers, "multi_reactor_workers"},
+    {ThreadModel::kIoThreads, "io_threads"},
 };
 
 constexpr auto kModels = [] {

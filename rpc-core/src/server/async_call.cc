@@ -11,6 +11,7 @@ AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const Ser
     : ServerCall(server.facts(), *method.bound->info),
       server_(server),
       connection_(Ref<Connection>::Share(&connection)),
+      handlers_(server.state().runtime.handlers()),
       method_(method),
       id_(id),
       checksum_(checksum),
@@ -19,7 +20,13 @@ AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const Ser
   run_node_.call = this;
   run_node_.run = [](detail::Task* task) noexcept {
     AsyncCall* call = static_cast<Node*>(task)->call;
-    if (!call->context().cancelled()) call->Run(call->kept_body_);
+    call->RunKept();
+    call->Release();
+  };
+  cancel_node_.call = this;
+  cancel_node_.run = [](detail::Task* task) noexcept {
+    AsyncCall* call = static_cast<Node*>(task)->call;
+    call->EmitCancel();
     call->Release();
   };
   send_node_.call = this;
@@ -63,22 +70,51 @@ bool AsyncCall::RunOnWorker(WorkerPool& workers, std::string_view body) {
   return taken;
 }
 
+void AsyncCall::RunOnHandlers(std::string_view body) {
+  kept_body_ = body;
+  AddRef();
+  server_.state().runtime.ToHandlers(connection_->reactor(), &run_node_);
+}
+
+void AsyncCall::RunKept() noexcept {
+  if (context().cancelled()) return;
+  Run(kept_body_);
+  if (handlers_ != nullptr && handlers_->IsCurrent()) {
+    server_.WatchHandler(*handlers_, context().method().full_name);
+  }
+}
+
+void AsyncCall::TellHandler() {
+  if (std::exchange(told_, true)) return;
+  if (handlers_ == nullptr) return EmitCancel();
+  MarkCancelled();
+  AddRef();
+  server_.state().runtime.ToHandlers(connection_->reactor(), &cancel_node_);
+}
+
 void AsyncCall::Cancelled() {
   const bool unanswered = ClaimAnswer();
-  EmitCancel();
+  TellHandler();
   if (unanswered) server_.Ended(*this, nullptr, true);
 }
 
 void AsyncCall::Forget() {
   connection_->reactor().ClearTimer(deadline_timer_);
-  DropCancelCallback();
+  if (handlers_ == nullptr) {
+    TakeCancelCallback();
+  } else if (!told_) {
+    // What it holds belongs to the handlers' thread.
+    if (auto callback = TakeCancelCallback()) {
+      handlers_->PostFunction([callback = std::move(callback)] {});
+    }
+  }
 }
 
 void AsyncCall::OnDeadline() {
   const auto keep = detail::ServerCallRef::Share(this);
   // Claimed first: a handler that gives up on being cancelled must not answer something else.
   const bool unanswered = ClaimAnswer();
-  EmitCancel();
+  TellHandler();
   if (!unanswered) return;
   failed_ = true;
   wire::WriteFailure(
@@ -116,9 +152,14 @@ void AsyncCall::AnswerWithFailure(const Status& status, bool not_started) noexce
 }
 
 void AsyncCall::Send() noexcept {
-  if (connection_->reactor().IsCurrent()) return SendOnReactor();
+  Reactor& reactor = connection_->reactor();
+  if (reactor.IsCurrent()) return SendOnReactor();
   AddRef();
-  connection_->reactor().Post(&send_node_);
+  if (handlers_ != nullptr && handlers_->IsCurrent()) {
+    server_.state().runtime.FromHandlers(reactor, &send_node_);
+  } else {
+    reactor.Post(&send_node_);
+  }
 }
 
 void AsyncCall::SendOnReactor() {

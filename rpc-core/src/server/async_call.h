@@ -1,5 +1,5 @@
 // AsyncCall: a call being handled that outlives the turn in which it came: a coroutine, a deferred
-// handler, or a blocking one on a worker.
+// handler, or one on another thread than its connection's.
 #pragma once
 
 #include <atomic>
@@ -28,6 +28,8 @@ class AsyncCall final : public detail::ServerCall {
   // Runs it on a worker, unless it is cancelled before; copies the body. False if there is no room
   // in the queue.
   bool RunOnWorker(WorkerPool& workers, std::string_view body);
+  // Runs it on the thread of all handlers, unless it is cancelled before; copies the body.
+  void RunOnHandlers(std::string_view body);
 
   std::uint64_t id() const noexcept { return id_; }
   // The caller wants no answer any more. On the reactor.
@@ -52,6 +54,10 @@ class AsyncCall final : public detail::ServerCall {
   // True for the one who may answer.
   bool ClaimAnswer() noexcept { return !answered_.exchange(true, std::memory_order_acq_rel); }
   void AnswerWithFailure(const Status& status, bool not_started) noexcept;
+  // Runs the handler on the thread it was brought to.
+  void RunKept() noexcept;
+  // Tells the handler, where it runs, that nobody waits for it any more. On the reactor.
+  void TellHandler();
   // Brings the frame to the connection. Any thread.
   void Send() noexcept;
   void SendOnReactor();
@@ -59,6 +65,7 @@ class AsyncCall final : public detail::ServerCall {
 
   ServerConnection& server_;
   const Ref<Connection> connection_;
+  Reactor* const handlers_;  // null: the connection's reactor runs the handler's callbacks
   const ServedMethod& method_;
   const std::uint64_t id_;
   const bool checksum_;
@@ -66,6 +73,7 @@ class AsyncCall final : public detail::ServerCall {
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> answered_{false};
   bool failed_ = false;
+  bool told_ = false;  // that it was cancelled; the reactor's
   std::string_view body_;
   std::string kept_body_;
   Outbox frame_;
@@ -74,6 +82,7 @@ class AsyncCall final : public detail::ServerCall {
     AsyncCall* call = nullptr;
   };
   Node run_node_;
+  Node cancel_node_;
   Node send_node_;
   struct Timer : detail::TimerNode {
     AsyncCall* call = nullptr;

@@ -26,21 +26,20 @@ CallOptions&& CallOptions::Within(const ServerContext& context) && {
 
 namespace detail {
 
+void ServerCall::MarkCancelled() noexcept {
+  const std::lock_guard lock(context_.cancel_mutex_);
+  context_.cancelled_.store(true, std::memory_order_release);
+}
+
 void ServerCall::EmitCancel() {
-  std::function<void()> callback;
-  {
-    const std::lock_guard lock(context_.cancel_mutex_);
-    if (context_.cancelled_.exchange(true, std::memory_order_acq_rel)) return;
-    callback = std::move(context_.on_cancel_);
-    context_.on_cancel_ = nullptr;
-  }
-  if (callback) callback();
+  MarkCancelled();
+  if (const auto callback = TakeCancelCallback()) callback();
   cancellation_.emit(asio::cancellation_type::all);
 }
 
-void ServerCall::DropCancelCallback() noexcept {
+std::function<void()> ServerCall::TakeCancelCallback() noexcept {
   const std::lock_guard lock(context_.cancel_mutex_);
-  context_.on_cancel_ = nullptr;
+  return std::exchange(context_.on_cancel_, nullptr);
 }
 
 bool ParseRequest(ServerCall& call, google::protobuf::MessageLite& request) noexcept {

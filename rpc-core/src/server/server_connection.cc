@@ -82,6 +82,12 @@ class PlainCall final : public detail::ServerCall {
   bool answered_ = false;
 };
 
+// Where handlers are called back.
+Reactor& HandlersOf(ServerState& state, ServerShard& shard) {
+  Reactor* const handlers = state.runtime.handlers();
+  return handlers == nullptr ? *shard.reactor : *handlers;
+}
+
 }  // namespace
 
 ServerState::ServerState(ServerOptions server_options, std::shared_ptr<Runtime> server_runtime)
@@ -98,7 +104,7 @@ ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, ServerSha
                      SettingsOf(state->options.limits)),
       state_(std::move(state)),
       shard_(shard),
-      facts_{std::move(peer), shard.reactor->io().get_executor()} {
+      facts_{std::move(peer), HandlersOf(*state_, shard).io().get_executor()} {
   shard_.connections.insert(this);
 }
 
@@ -136,7 +142,8 @@ Status ServerConnection::OnRequest(wire::Frame& frame) {
     return {};
   }
   ServerShard::Count(shard_.calls_started);
-  if (method->bound->form == detail::HandlerForm::kPlain && !RunsOnWorker(*method)) {
+  if (method->bound->form == detail::HandlerForm::kPlain && !RunsOnWorker(*method) &&
+      state_->runtime.handlers() == nullptr) {
     RunPlain(*method, frame, meta, std::move(metadata));
   } else {
     RunAsync(*method, frame, meta, std::move(metadata));
@@ -205,7 +212,7 @@ void ServerConnection::RunPlain(const ServedMethod& method, wire::Frame& frame,
   }
   call.Prepare(std::move(metadata), std::move(frame.attachment), meta.attempt, deadline);
   method.bound->run(*method.service, call);
-  WatchHandler(method.bound->info->full_name);
+  WatchHandler(reactor(), method.bound->info->full_name);
 }
 
 void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
@@ -219,18 +226,20 @@ void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
     if (!call->RunOnWorker(state_->runtime.workers(), frame.body)) {
       call->FailNotStarted(ResourceExhausted("all workers are busy and their queue is full"));
     }
+  } else if (state_->runtime.handlers() != nullptr) {
+    call->RunOnHandlers(frame.body);
   } else {
     call->Run(frame.body);
-    WatchHandler(method.bound->info->full_name);
+    WatchHandler(reactor(), method.bound->info->full_name);
   }
 }
 
-void ServerConnection::WatchHandler(std::string_view method) {
+void ServerConnection::WatchHandler(Reactor& reactor, std::string_view method) const {
   const auto limit = state_->options.slow_handler;
   if (limit.count() == 0) return;
-  const TimePoint before = reactor().now();
-  reactor().RefreshNow();
-  const auto taken = reactor().now() - before;
+  const TimePoint before = reactor.now();
+  reactor.RefreshNow();
+  const auto taken = reactor.now() - before;
   if (taken < limit) return;
   using std::chrono::milliseconds;
   LogWarning("handler " + std::string(method) + " kept its reactor for " +

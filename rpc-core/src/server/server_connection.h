@@ -34,6 +34,8 @@ class ServerConnection final : public NativeProtocol {
   void Reply(std::uint64_t id, const google::protobuf::MessageLite& message, Buffer attachment,
              bool checksum);
   void Refuse(std::uint64_t id, const Status& status, bool not_started);
+  // Logs `method` if it kept the thread of `reactor`, which is this one, for too long.
+  void WatchHandler(Reactor& reactor, std::string_view method) const;
   // A call that outlived its turn has ended; `frame` is its reply, if it wants one.
   void Ended(AsyncCall& call, Outbox* frame, bool failed);
 
@@ -60,7 +62,6 @@ class ServerConnection final : public NativeProtocol {
                 Metadata metadata);
   void RunAsync(const ServedMethod& method, wire::Frame& frame, const wire::RequestMeta& meta,
                 Metadata metadata);
-  void WatchHandler(std::string_view method);
   void CloseIfDrained();
 
   std::shared_ptr<ServerState> state_;

@@ -216,7 +216,7 @@ void ServerCore::Stop() {
   if (stopped_.exchange(true)) {
     // Another thread stops it, perhaps a handler. Who comes second must not destroy it meanwhile;
     // only a reactor cannot wait, because the first waits for the reactors.
-    if (runtime_->core().Current() == nullptr) ended_.wait();
+    if (!runtime_->core().RunsThisThread()) ended_.wait();
     return;
   }
   Withdraw();
@@ -231,6 +231,7 @@ void ServerCore::Stop() {
   });
   // Once more round: what the listener's last handlers still refer to.
   runtime_->core().OnEveryReactor([](std::uint32_t) {});
+  runtime_->core().AwaitHandlers();
   ended_.count_down();
 }
 

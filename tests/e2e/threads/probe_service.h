@@ -8,6 +8,7 @@
 #include <asio/use_awaitable.hpp>
 #include <atomic>
 #include <chrono>
+#include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -114,6 +115,9 @@ class ProbeService final : public Probe::Service<ProbeService> {
   Result<ProbeReply> Begin(ServerContext& context, const ProbeRequest& request) {
     ++started_;
     if (request.act() == "throw") throw std::runtime_error("as asked");
+    if (request.act() == "until_cancelled" && !request.payload().empty()) {
+      std::cout << "begun " + request.payload() + "\n" << std::flush;
+    }
     if (!context.attachment().empty()) {
       context.SetReplyAttachment(std::move(context.attachment()));
     }

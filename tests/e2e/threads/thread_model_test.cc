@@ -43,7 +43,9 @@ class ThreadModelSuite : public ::testing::TestWithParam<ThreadModel> {
   static bool IsInterruptible(Form form) {
     return form != Form::kPlain || PlainHandlersLeaveTheReactor();
   }
-  static bool PlainHandlersLeaveTheReactor() { return HasWorkers(); }
+  static bool PlainHandlersLeaveTheReactor() {
+    return HasWorkers() || GetParam() == ThreadModel::kIoThreads;
+  }
   static bool HasWorkers() {
     return GetParam() == ThreadModel::kSingleReactorWorkers ||
            GetParam() == ThreadModel::kMultiReactorWorkers;
@@ -125,7 +127,6 @@ TEST_P(ThreadModelSuite, DeadlineEndsTheCallAndReachesTheHandler) {
 
 TEST_P(ThreadModelSuite, CancellationReachesTheHandler) {
   Serve();
-  int started = Facts().started();
   int told = 0;
   for (const Form form : kForms) {
     if (!IsInterruptible(form)) continue;
@@ -133,19 +134,12 @@ TEST_P(ThreadModelSuite, CancellationReachesTheHandler) {
     asio::io_context io;
     asio::cancellation_signal stop;
     Status status;
-    Call(*probe_, form, Ask("x", 0, "until_cancelled"), Timeout(kLong),
+    Call(*probe_, form, Ask(std::string(NameOf(form)), 0, "until_cancelled"), Timeout(kLong),
          asio::bind_cancellation_slot(stop.slot(),
                                       asio::bind_executor(io, [&](Result<ProbeReply> result) {
                                         status = std::move(result).status();
                                       })));
-    // Asked over another connection, which in kIoThreads waits behind a handler that runs.
-    if (form == Form::kPlain) {
-      std::this_thread::sleep_for(50ms);
-      ++started;
-    } else {
-      ++started;
-      EXPECT_TRUE(WaitUntil([&] { return Facts().started() == started; }, 8s));
-    }
+    EXPECT_TRUE(server_->process().WaitForLine("begun " + std::string(NameOf(form)), 10s));
     asio::post(io, [&] { stop.emit(asio::cancellation_type::all); });
     io.run();
     EXPECT_EQ(status.code(), StatusCode::kCancelled);
@@ -280,15 +274,23 @@ TEST_P(ThreadModelSuite, PortInUseIsAnErrorThatNamesIt) {
   EXPECT_THAT(second.Errors(), HasSubstr("in use"));
 }
 
-TEST(SingleReactor, OneThreadRunsEveryHandler) {
-  ProbeServer server(ThreadModel::kSingleReactor);
+class OneThread : public ::testing::TestWithParam<ThreadModel> {};
+INSTANTIATE_TEST_SUITE_P(Models, OneThread,
+                         ::testing::Values(ThreadModel::kSingleReactor, ThreadModel::kIoThreads),
+                         [](const auto& model) {
+                           return std::string(ThreadModelName(model.param));
+                         });
+
+TEST_P(OneThread, RunsEveryHandlerAndCallbackAndNoTwoAtOnce) {
+  ProbeServer server(GetParam(), {"--reactors", "2"});
   std::vector<std::unique_ptr<Channel>> channels;
   std::vector<std::future<Result<ProbeReply>>> calls;
   for (int c = 0; c < 4; ++c) {
     channels.push_back(std::make_unique<Channel>(server.url()));
     const Probe::Stub probe(*channels.back());
     for (int i = 0; i < 100; ++i) {
-      calls.push_back(Call(probe, kForms[i % 3], Ask("x"), Timeout(kLong), asio::use_future));
+      calls.push_back(Call(probe, kForms[i % 3], Ask("x", i % 3 == 1 ? i % 2 : 0), Timeout(kLong),
+                           asio::use_future));
     }
   }
   std::set<std::int64_t> threads;
@@ -298,6 +300,15 @@ TEST(SingleReactor, OneThreadRunsEveryHandler) {
     threads.insert(reply->thread());
   }
   EXPECT_EQ(threads.size(), 1u);
+  const Probe::Stub probe(*channels.front());
+  for (const Form form : {Form::kCoroutine, Form::kDeferred}) {
+    EXPECT_FALSE(Call(probe, form, Ask("x", 0, "until_cancelled"), Timeout(20ms)).ok());
+  }
+  EXPECT_TRUE(WaitUntil([&] { return probe.Facts({})->cancelled() == 2; }, 10s));
+  const auto facts = probe.Facts({});
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->astray(), 0);
+  EXPECT_EQ(facts->most_at_once(), 1);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ class ServerCall {
   void KeepRequest(std::unique_ptr<google::protobuf::MessageLite> request) noexcept {
     request_ = std::move(request);
   }
-  // Emitted on the reactor when the call is cancelled. Only on the reactor, before the call ends.
+  // Emitted on context().executor() when the call is cancelled. Only there, before the call ends.
   asio::cancellation_slot cancellation_slot() { return cancellation_.slot(); }
 
  protected:
@@ -63,10 +64,13 @@ class ServerCall {
   Metadata& MutableMetadata() noexcept { return context_.metadata_; }
   Buffer& MutableAttachment() noexcept { return context_.attachment_; }
   Buffer& ReplyAttachment() noexcept { return context_.reply_attachment_; }
-  // Tells the handler, through every way it may listen. On the reactor.
+  // Lets context().cancelled() be true. Any thread.
+  void MarkCancelled() noexcept;
+  // Tells the handler, through every way it may listen. On context().executor(), once.
   void EmitCancel();
-  // After this no cancellation callback runs any more.
-  void DropCancelCallback() noexcept;
+  // After this no cancellation callback runs any more. Any thread; what it holds is the caller's to
+  // destroy.
+  std::function<void()> TakeCancelCallback() noexcept;
 
  private:
   ServerContext context_;
