@@ -101,9 +101,10 @@ std::size_t ServerProcess::ResidentBytes() const {
   return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::optional<Outcome> RunClient(const ServerProcess& server,
-                                 const std::function<Measurement()>& drive,
-                                 std::optional<int> core) {
+std::optional<Outcome> RunClient(
+    const ServerProcess& server,
+    const std::function<Measurement(const std::function<void()>& begin)>& drive,
+    std::optional<int> core) {
   int result[2];
   if (pipe(result) != 0) return std::nullopt;
   std::fflush(nullptr);
@@ -111,9 +112,14 @@ std::optional<Outcome> RunClient(const ServerProcess& server,
   if (client == 0) {
     close(result[0]);
     Settle(core);
-    const double server_before = server.CpuSeconds();
-    const double client_before = Seconds(CLOCK_PROCESS_CPUTIME_ID);
-    const Measurement measured = drive();
+    double server_before = 0;
+    double client_before = 0;
+    const auto begin = [&] {
+      server_before = server.CpuSeconds();
+      client_before = Seconds(CLOCK_PROCESS_CPUTIME_ID);
+    };
+    begin();
+    const Measurement measured = drive(begin);
     const double to_us = 1e6 / static_cast<double>(std::max<std::uint64_t>(1, measured.all_calls));
     const Outcome out{static_cast<double>(measured.calls) / measured.seconds,
                       measured.latency.QuantileUs(0.5), measured.latency.QuantileUs(0.99),

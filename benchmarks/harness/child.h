@@ -46,11 +46,13 @@ struct Outcome {
   double client_cpu_us = 0;
 };
 
-// Runs `drive` in a process of its own, on `core` alone if given, against `server`. Nothing if it
-// failed; its own words stand on standard error.
-std::optional<Outcome> RunClient(const ServerProcess& server,
-                                 const std::function<Measurement()>& drive,
-                                 std::optional<int> core);
+// Runs `drive` in a process of its own, on `core` alone if given, against `server`. CPU time counts
+// from the beginning, or from when `drive` calls what it is given. Nothing if it failed; its own
+// words stand on standard error.
+std::optional<Outcome> RunClient(
+    const ServerProcess& server,
+    const std::function<Measurement(const std::function<void()>& begin)>& drive,
+    std::optional<int> core);
 
 // Lets this process and its children open as many descriptors as the hard limit allows; returns how
 // many that is.

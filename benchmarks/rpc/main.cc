@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <map>
@@ -53,7 +54,8 @@ bool MeasureWorkload(const Workload& workload, const std::string& pinning,
                                  pinned ? std::optional(0) : std::nullopt);
       if (server.port() == 0) return Failed(entry, workload.name);
       const std::optional<Outcome> outcome = RunClient(
-          server, [&] { return contestant->Drive(server.port(), workload, time / 5, time); },
+          server,
+          [&](const auto&) { return contestant->Drive(server.port(), workload, time / 5, time); },
           pinned ? std::optional(1) : std::nullopt);
       if (!outcome) return Failed(entry, workload.name);
       outcomes[entry.name].push_back(*outcome);
