@@ -10,6 +10,11 @@ readonly kPackages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   libzookeeper-java openjdk-17-jre-headless
 )
+# What bench-rpc measures weir against. Without them it is built all the same and says what is absent.
+readonly kBenchmarkPackages=(
+  libgrpc++-dev protobuf-compiler-grpc
+  libthrift-dev thrift-compiler libboost-dev libevent-dev
+)
 readonly kLibraries="CMake >= 3.25, Ninja, GCC >= 12 or Clang >= 14, pkg-config; Asio >= 1.22 \
 (standalone), Protobuf 3.21 with protoc and libprotoc, ZooKeeper C client (multi-threaded), xxHash, \
 spdlog, CLI11, nlohmann-json, ISA-L; for tests GoogleTest, GoogleMock, Google Benchmark, a JRE 17 and \
@@ -17,12 +22,13 @@ ZooKeeper's jar; if you like ccache, mold, clang-format 14"
 
 usage() {
   cat <<'USAGE'
-Usage: scripts/bootstrap.sh [--check | --list]
+Usage: scripts/bootstrap.sh [--benchmarks] [--check | --list]
 Installs the Debian packages that weir needs to be built and tested and that are not there yet,
 with sudo when not root.
-  --check   install nothing; name what is missing and exit 1 if anything is
-  --list    print all packages weir needs, one a line
-  --help    print this
+  --benchmarks  also what bench-rpc measures weir against: gRPC and Thrift
+  --check       install nothing; name what is missing and exit 1 if anything is
+  --list        print all packages weir needs, one a line
+  --help        print this
 USAGE
 }
 
@@ -34,17 +40,20 @@ fail() {
 # Prints the packages that are not installed, one a line.
 missing_packages() {
   local installed
-  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${kPackages[@]}" 2>/dev/null ||
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null ||
     true)
   local package
-  for package in "${kPackages[@]}"; do
+  for package in "${packages[@]}"; do
     grep -qxF "installed $package" <<<"$installed" || echo "$package"
   done
 }
 
 mode=install
+more=  # options that the user has to repeat
+packages=("${kPackages[@]}")
 while (($#)); do
   case $1 in
+    --benchmarks) packages+=("${kBenchmarkPackages[@]}") && more=" --benchmarks" ;;
     --check) mode=check ;;
     --list) mode=list ;;
     --help | -h) usage && exit 0 ;;
@@ -54,7 +63,7 @@ while (($#)); do
 done
 
 if [[ $mode == list ]]; then
-  printf '%s\n' "${kPackages[@]}"
+  printf '%s\n' "${packages[@]}"
   exit 0
 fi
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
@@ -65,7 +74,7 @@ fi
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]})) || exit 0
 if [[ $mode == check ]]; then
-  fail "missing: ${missing[*]}; run scripts/bootstrap.sh to install them"
+  fail "missing: ${missing[*]}; run scripts/bootstrap.sh$more to install them"
 fi
 
 as_root=()
