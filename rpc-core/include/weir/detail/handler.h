@@ -5,9 +5,6 @@
 #include <google/protobuf/message_lite.h>
 
 #include <asio/awaitable.hpp>
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -85,6 +82,9 @@ enum class HandlerForm : std::uint8_t { kPlain, kCoroutine, kDeferred };
 
 // Parses, or fails the call with INVALID_ARGUMENT.
 bool ParseRequest(ServerCall& call, google::protobuf::MessageLite& request) noexcept;
+// Runs `work`, which answers `call`, on the thread of the call's executor: at once until it first
+// waits, if this is that thread. Cancelling the call cancels it.
+void RunCoroutine(ServerCall& call, asio::awaitable<void> work);
 // Fails the call with INTERNAL, naming the method and the exception in flight (or "unknown").
 void FailFromException(ServerCall& call) noexcept;
 
@@ -158,9 +158,7 @@ struct Handler {
       } else if constexpr (kForm == HandlerForm::kCoroutine) {
         Request request;
         if (!ParseRequest(call, request)) return;
-        asio::co_spawn(call.context().executor(),
-                       Drive(self, ServerCallRef::Share(&call), std::move(request)),
-                       asio::bind_cancellation_slot(call.cancellation_slot(), asio::detached));
+        RunCoroutine(call, Drive(self, ServerCallRef::Share(&call), std::move(request)));
       } else {
         auto request = std::make_unique<Request>();
         if (!ParseRequest(call, *request)) return;
