@@ -8,7 +8,7 @@ namespace weir {
 
 char* Outbox::Reserve(std::size_t bytes) {
   if (!tail_ || tail_->capacity() - tail_used_ < bytes) {
-    tail_ = Block::Allocate(std::max(bytes, Block::kCommonSize));
+    tail_ = Block::Allocate(std::max(bytes, block_bytes_));
     tail_used_ = 0;
   }
   return tail_->data() + tail_used_;

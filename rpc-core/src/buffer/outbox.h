@@ -17,6 +17,10 @@ namespace weir {
 // vector; large ones are shared. Empty, it holds no memory. One thread.
 class Outbox {
  public:
+  // Copies go into blocks of at least so many bytes; for one frame, 0.
+  explicit Outbox(std::size_t block_bytes = Block::kCommonSize) noexcept
+      : block_bytes_(block_bytes) {}
+
   // Contiguous room for `bytes`; Commit says how much of it was used. The two come in pairs.
   char* Reserve(std::size_t bytes);
   void Commit(std::size_t bytes) noexcept;
@@ -38,6 +42,7 @@ class Outbox {
   void Clear() noexcept;
 
  private:
+  std::size_t block_bytes_;
   std::vector<BufferSlice> slices_;  // from first_ on
   std::size_t first_ = 0;
   std::size_t size_ = 0;

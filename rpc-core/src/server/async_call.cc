@@ -127,6 +127,10 @@ void AsyncCall::OnDeadline() {
 
 void AsyncCall::Complete(const google::protobuf::MessageLite& reply) noexcept {
   if (!ClaimAnswer()) return;
+  if (connection_->reactor().IsCurrent()) {  // straight into the output
+    server_.Reply(id_, reply, std::move(ReplyAttachment()), checksum_);
+    return server_.Ended(*this, nullptr, false);
+  }
   const Status status =
       wire::WriteReply(frame_, id_, reply, std::move(ReplyAttachment()), checksum_, limits_);
   if (!status.ok()) {

@@ -76,7 +76,7 @@ class AsyncCall final : public detail::ServerCall {
   bool told_ = false;  // that it was cancelled; the reactor's
   std::string_view body_;
   std::string kept_body_;
-  Outbox frame_;
+  Outbox frame_{0};
 
   struct Node : detail::Task {
     AsyncCall* call = nullptr;

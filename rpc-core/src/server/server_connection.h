@@ -2,14 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "server/server_state.h"
 #include "transport/native_protocol.h"
 #include "weir/detail/handler.h"
+#include "weir/detail/recycle.h"
 
 namespace weir {
 
@@ -68,7 +71,10 @@ class ServerConnection final : public NativeProtocol {
   ServerShard& shard_;
   detail::ConnectionFacts facts_;
   std::vector<const ServedMethod*> numbered_;  // by the numbers the client gave
-  std::unordered_map<std::uint64_t, AsyncCall*> running_;
+  using RunningCalls =
+      std::unordered_map<std::uint64_t, AsyncCall*, std::hash<std::uint64_t>, std::equal_to<>,
+                         detail::RecyclingAllocator<std::pair<const std::uint64_t, AsyncCall*>>>;
+  RunningCalls running_;
   std::uint64_t last_id_ = 0;
   enum class Draining : std::uint8_t { kNo, kAnnounced, kFinal } draining_ = Draining::kNo;
   TimePoint last_ping_{};

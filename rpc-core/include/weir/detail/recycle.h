@@ -12,6 +12,20 @@ namespace weir::detail {
 void* AllocateRecycled(std::size_t bytes);
 void FreeRecycled(void* memory, std::size_t bytes) noexcept;
 
+// The same for containers that take their elements one at a time.
+template <class T>
+struct RecyclingAllocator {
+  using value_type = T;
+  RecyclingAllocator() noexcept = default;
+  template <class U>
+  RecyclingAllocator(const RecyclingAllocator<U>&) noexcept {}  // NOLINT
+  T* allocate(std::size_t count) { return static_cast<T*>(AllocateRecycled(count * sizeof(T))); }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    FreeRecycled(memory, count * sizeof(T));
+  }
+  friend bool operator==(RecyclingAllocator, RecyclingAllocator) noexcept { return true; }
+};
+
 // Uninitialised bytes in such memory. Movable.
 class RecycledBytes {
  public:
