@@ -26,6 +26,11 @@ struct ChannelOptions {
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   // From the start of a TCP connect to the first valid frame of the provider.
   std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
+  // Connections to each provider from each reactor of the channel, 1 to 64. One is right but where
+  // it is the bottleneck itself: large payloads that hold up other calls, or a provider that gives
+  // each connection one thread. More are made as calls find those there are occupied, and each call
+  // takes the one with the fewest in flight.
+  std::uint32_t connections_per_provider = 1;
   // A connection without calls is closed after this long.
   std::chrono::nanoseconds idle_timeout = std::chrono::minutes(10);
   // PING after this much silence; with calls in flight, after keepalive_busy.
@@ -72,9 +77,10 @@ struct ProviderState {
   std::uint64_t calls = 0;     // attempts that have ended; begins anew some time after it left
 };
 
-// Finds providers through a registry, keeps one multiplexed connection per provider and reactor,
-// chooses a provider per call, and retries where that is safe. A resource; thread-safe. Stubs made
-// from it keep its core alive. The destructor fails what is still running with CANCELLED.
+// Finds providers through a registry, keeps one multiplexed connection per provider and reactor (or
+// some), chooses a provider per call, and retries where that is safe. A resource; thread-safe.
+// Stubs made from it keep its core alive. The destructor fails what is still running with
+// CANCELLED.
 class Channel {
  public:
   // `registry_url`: "zk://...", "file://...", "list://host:port", "list://unix:/path", ...

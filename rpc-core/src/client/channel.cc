@@ -26,6 +26,11 @@ ChannelCore::ChannelCore(std::string_view registry_url, ChannelOptions options)
 Status ChannelCore::Open(std::string_view registry_url) {
   if (options_.timeout.count() <= 0) return InvalidArgument("timeout must be above 0");
   if (options_.max_attempts == 0) return InvalidArgument("max_attempts must be above 0");
+  if (options_.connections_per_provider < 1 || options_.connections_per_provider > 64) {
+    return InvalidArgument("connections_per_provider " +
+                           std::to_string(options_.connections_per_provider) +
+                           " is not between 1 and 64");
+  }
   if (options_.keep_answering.count() < 0) return InvalidArgument("keep_answering is below 0");
   if (options_.registry_patience.count() < 0)
     return InvalidArgument("registry_patience is below 0");

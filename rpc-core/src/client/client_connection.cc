@@ -144,7 +144,7 @@ void ClientConnection::Abandon(Call& call) {
 }
 
 void ClientConnection::OnReady() {
-  if (link_ != nullptr) link_->OnReady();
+  if (link_ != nullptr) link_->OnReady(*this);
 }
 
 Status ClientConnection::OnRequest(wire::Frame& /*frame*/) {
@@ -200,7 +200,8 @@ void ClientConnection::Deliver(Call& call, wire::Frame& frame, const wire::Respo
 }
 
 void ClientConnection::OnGoAway(std::uint64_t last_id, const Status& why) {
-  if (ProviderLink* link = std::exchange(link_, nullptr); link != nullptr) link->OnGoingAway(why);
+  if (ProviderLink* link = std::exchange(link_, nullptr); link != nullptr)
+    link->OnGoingAway(*this, why);
   // Calls above the last id were not started, and never will be.
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Call* call = slots_[i].call;
@@ -211,7 +212,7 @@ void ClientConnection::OnGoAway(std::uint64_t last_id, const Status& why) {
 }
 
 void ClientConnection::OnIdle() {
-  if (ProviderLink* link = std::exchange(link_, nullptr); link != nullptr) link->OnIdle();
+  if (ProviderLink* link = std::exchange(link_, nullptr); link != nullptr) link->OnIdle(*this);
   connection().Close(Unavailable("the connection was idle"));
 }
 
@@ -224,7 +225,7 @@ void ClientConnection::OnGone(const Status& reason) {
   const std::uint64_t written = connection().written();
   // The link first, so that retries do not come back here.
   if (ProviderLink* link = std::exchange(link_, nullptr); link != nullptr) {
-    link->OnConnectionGone(reason);
+    link->OnConnectionGone(*this, reason);
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     Call* call = slots_[i].call;

@@ -30,6 +30,7 @@ class ClientConnection final : public NativeProtocol {
   // Whose connection it is; outlives the link.
   const std::string& provider() const noexcept { return provider_; }
   bool HasCalls() const noexcept override { return in_flight_ > 0; }
+  std::uint32_t in_flight() const noexcept { return in_flight_; }
   void CloseNow(const Status& reason) { connection().Close(reason); }
   // The link does not want to hear of this connection any more.
   void Detach() noexcept { link_ = nullptr; }

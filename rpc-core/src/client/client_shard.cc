@@ -1,6 +1,8 @@
 #include "client/client_shard.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "client/client_connection.h"
@@ -11,6 +13,8 @@ namespace {
 
 // A provider that vanishes from the list and returns within this time keeps its connection.
 constexpr std::chrono::seconds kUnlistedGrace{5};
+constexpr double kBackoffFactor = 1.6;
+constexpr double kJitter = 0.2;
 
 }  // namespace
 
@@ -60,6 +64,14 @@ bool ClientShard::TakeWaitingPlace() noexcept {
   if (waiting_ >= options_.max_waiting_calls) return false;
   ++waiting_;
   return true;
+}
+
+std::chrono::nanoseconds ClientShard::PauseAfter(std::uint32_t failures) noexcept {
+  const double first = static_cast<double>(options_.reconnect_min.count());
+  const double most = static_cast<double>(options_.reconnect_max.count());
+  const double wait = std::min(most, first * std::pow(kBackoffFactor, failures));
+  const double jitter = 1.0 - kJitter + 2.0 * kJitter * RandomUnit();
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(wait * jitter));
 }
 
 std::uint64_t ClientShard::Random() noexcept {

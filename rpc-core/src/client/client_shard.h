@@ -1,6 +1,7 @@
 // ClientShard: the part of a channel that lives on one reactor: its links to providers.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -53,6 +54,9 @@ class ClientShard {
   // Room for a call that must wait. False: too many wait already.
   bool TakeWaitingPlace() noexcept;
   void GiveWaitingPlace() noexcept { --waiting_; }
+
+  // How long to wait before connecting again after so many failures in a row before the last.
+  std::chrono::nanoseconds PauseAfter(std::uint32_t failures) noexcept;
 
   // A random word; uniform in [0, 1). Source: S. Vigna, splitmix64.
   std::uint64_t Random() noexcept;

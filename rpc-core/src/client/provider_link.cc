@@ -1,12 +1,12 @@
 #include "client/provider_link.h"
 
-#include <cmath>
 #include <utility>
 
 #include "client/client_connection.h"
 #include "client/client_shard.h"
 #include "client/connect_attempt.h"
 #include "client/route.h"
+#include "client/spare_connections.h"
 #include "weir/address.h"
 #include "weir/log.h"
 
@@ -16,8 +16,6 @@ namespace {
 using detail::CallState;
 using detail::ClientCall;
 
-constexpr double kBackoffFactor = 1.6;
-constexpr double kJitter = 0.2;
 // A connection that lasted this long ends a row of failures.
 constexpr std::chrono::seconds kStable{1};
 
@@ -34,6 +32,9 @@ ProviderLink::ProviderLink(ClientShard& shard, std::string address)
       self.OnConnectFailed(DeadlineExceeded("no answer in time"));
     }
   };
+  if (shard_.options().connections_per_provider > 1) {
+    spares_ = std::make_unique<SpareConnections>(shard_, *this);
+  }
   backoff_timer_.link = this;
   backoff_timer_.fire = [](detail::TimerNode* node) noexcept {
     static_cast<Timer*>(node)->link->Connect();
@@ -69,7 +70,8 @@ bool ProviderLink::IsUsable() const noexcept {
 }
 
 bool ProviderLink::HasCalls() const noexcept {
-  return !queued_.empty() || (protocol_ != nullptr && protocol_->HasCalls());
+  return !queued_.empty() || (protocol_ != nullptr && protocol_->HasCalls()) ||
+         (spares_ && spares_->HasCalls());
 }
 
 void ProviderLink::Enter(State state) {
@@ -89,11 +91,8 @@ void ProviderLink::SetState(State state, std::uint32_t failures) {
 
 void ProviderLink::Submit(ClientCall& call) {
   call.link = this;
-  if (state_ == State::kReady && queued_.empty() && protocol_->HasRoom()) {
-    if (Status status = protocol_->CheckSize(call.request); !status.ok()) {
-      return call.shard->OnAnswer(call, std::move(status));
-    }
-    return protocol_->Send(call);
+  if (state_ == State::kReady && queued_.empty()) {
+    if (ClientConnection& way = Way(); way.HasRoom()) return SendOn(way, call);
   }
   if (!IsUsable()) {
     return call.shard->OnAttemptFailed(call, last_failure_, false);
@@ -113,14 +112,20 @@ void ProviderLink::Withdraw(ClientCall& call) {
 }
 
 void ProviderLink::OnRoom() {
-  while (state_ == State::kReady && !queued_.empty() && protocol_->HasRoom()) {
+  while (state_ == State::kReady && !queued_.empty()) {
+    ClientConnection& way = Way();
+    if (!way.HasRoom()) return;
     ClientCall& call = *queued_.PopFront();
     shard_.GiveWaitingPlace();
-    if (Status status = protocol_->CheckSize(call.request); !status.ok()) {
-      call.shard->OnAnswer(call, std::move(status));
-    } else {
-      protocol_->Send(call);
-    }
+    SendOn(way, call);
+  }
+}
+
+void ProviderLink::SendOn(ClientConnection& way, ClientCall& call) {
+  if (Status status = way.CheckSize(call.request); !status.ok()) {
+    call.shard->OnAnswer(call, std::move(status));
+  } else {
+    way.Send(call);
   }
 }
 
@@ -151,7 +156,24 @@ void ProviderLink::OnConnected(Socket socket) {
   keep->Start();
 }
 
-void ProviderLink::OnReady() {
+ClientConnection& ProviderLink::Way() {
+  return spares_ ? spares_->Choose(*protocol_) : *protocol_;
+}
+
+bool ProviderLink::Succeed() {
+  if (!spares_) return false;
+  if (state_ == State::kReady) {
+    SpareConnections::Successor next = spares_->TakeReady();
+    connection_ = std::move(next.connection);
+    protocol_ = next.protocol;
+    if (protocol_ != nullptr) return true;
+  }
+  spares_->Close(last_failure_);
+  return false;
+}
+
+void ProviderLink::OnReady(ClientConnection& connection) {
+  if (spares_ && spares_->OnReady(connection)) return OnRoom();
   shard_.reactor().ClearTimer(connect_timer_);
   if (failures_ > 0) LogInfo("connected to " + address_ + " again");
   ready_since_ = shard_.reactor().now();
@@ -167,43 +189,44 @@ void ProviderLink::OnConnectFailed(const Status& why) {
   WaitToReconnect();
 }
 
-void ProviderLink::OnConnectionGone(const Status& reason) {
+void ProviderLink::OnConnectionGone(const ClientConnection& connection, const Status& reason) {
+  const std::string why(reason.message());
+  if (spares_ && spares_->OnLost(connection)) {
+    return LogInfo("one of the connections to " + address_ + " was lost: " + why);
+  }
   shard_.reactor().ClearTimer(connect_timer_);
   protocol_ = nullptr;
   connection_ = {};
-  last_failure_ =
-      Unavailable("the connection to " + address_ + " was lost: " + std::string(reason.message()));
+  last_failure_ = Unavailable("the connection to " + address_ + " was lost: " + why);
+  if (Succeed()) return LogInfo("one of the connections to " + address_ + " was lost: " + why);
   WaitToReconnect();
 }
 
-void ProviderLink::OnGoingAway(const Status& why) {
+void ProviderLink::OnGoingAway(const ClientConnection& connection, const Status& why) {
+  if (spares_ && spares_->OnLost(connection)) return;
   if (protocol_ == nullptr) return;
   // The connection finishes what it has; this link makes a new one.
   protocol_ = nullptr;
   connection_ = {};
   last_failure_ = Unavailable(address_ + " is going away: " + std::string(why.message()));
-  WaitToReconnect();
+  if (!Succeed()) WaitToReconnect();
 }
 
-void ProviderLink::OnIdle() {
+void ProviderLink::OnIdle(const ClientConnection& connection) {
+  if (spares_ && spares_->OnIdle(connection)) return;
   protocol_ = nullptr;
   connection_ = {};
-  SetState(State::kIdle, failures_);
+  if (!Succeed()) SetState(State::kIdle, failures_);
 }
 
 void ProviderLink::WaitToReconnect() {
-  const ChannelOptions& options = shard_.options();
   if (state_ == State::kReady && shard_.reactor().now() - ready_since_ < kStable) {
     failures_ = failures_before_;
   }
   if (failures_ == 0) LogInfo(std::string(last_failure_.message()));
-  const double first = static_cast<double>(options.reconnect_min.count());
-  const double most = static_cast<double>(options.reconnect_max.count());
-  const double wait = std::min(most, first * std::pow(kBackoffFactor, failures_));
-  const double jitter = 1.0 - kJitter + 2.0 * kJitter * shard_.RandomUnit();
+  const std::chrono::nanoseconds pause = shard_.PauseAfter(failures_);
   SetState(State::kBackoff, failures_ + 1);
   if (!shard_.is_closed()) {
-    const auto pause = std::chrono::nanoseconds(static_cast<std::int64_t>(wait * jitter));
     shard_.reactor().SetTimer(backoff_timer_, shard_.reactor().now() + pause);
   }
   FailQueued(last_failure_);
@@ -244,6 +267,7 @@ void ProviderLink::Close(const Status& reason) {
   Enter(State::kIdle);
   last_failure_ = reason;
   if (protocol != nullptr) connection->Close(reason);
+  if (spares_) spares_->Close(reason);
   FailQueued(reason);
 }
 

@@ -17,6 +17,7 @@ namespace weir {
 class ClientConnection;
 class ClientShard;
 class ConnectAttempt;
+class SpareConnections;
 
 // Belongs to its ClientShard; touched by its reactor's thread only. Connects when it is first used,
 // and again by itself after a connection was lost, as long as a provider list names it.
@@ -56,11 +57,11 @@ class ProviderLink {
   void Close(const Status& reason);
 
   // Of the connection.
-  void OnReady();
+  void OnReady(ClientConnection& connection);
   void OnRoom();
-  void OnGoingAway(const Status& why);
-  void OnIdle();
-  void OnConnectionGone(const Status& reason);
+  void OnGoingAway(const ClientConnection& connection, const Status& why);
+  void OnIdle(const ClientConnection& connection);
+  void OnConnectionGone(const ClientConnection& connection, const Status& reason);
 
  private:
   enum class State : std::uint8_t { kIdle, kConnecting, kReady, kBackoff };
@@ -72,6 +73,11 @@ class ProviderLink {
   void SetState(State state, std::uint32_t failures);
   void Enter(State state);
   void FailQueued(const Status& why);
+  // Ready only: the connection for the next call; look whether it has room.
+  ClientConnection& Way();
+  static void SendOn(ClientConnection& way, detail::ClientCall& call);
+  // True if a spare has taken the place of the first connection, which is no more.
+  bool Succeed();
   void Drop();
 
   ClientShard& shard_;
@@ -83,9 +89,10 @@ class ProviderLink {
   Reactor::Clock::time_point ready_since_{};
   Status last_failure_;
   CallList queued_;
-  std::shared_ptr<ConnectAttempt> attempt_;  // a connection being made
-  Ref<Connection> connection_;
-  ClientConnection* protocol_ = nullptr;  // owned by the connection
+  std::shared_ptr<ConnectAttempt> attempt_;   // a connection being made
+  Ref<Connection> connection_;                // the first
+  ClientConnection* protocol_ = nullptr;      // owned by the connection
+  std::unique_ptr<SpareConnections> spares_;  // null: the first is the only one
 
   struct Timer : detail::TimerNode {
     ProviderLink* link = nullptr;
