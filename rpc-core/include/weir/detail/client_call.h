@@ -261,8 +261,8 @@ class CompletingCall final : public ClientCall {
         // Until dispatch has returned: the handler may be the last that its context runs, and the
         // context gone, before this thread has left it.
         const auto work = target.guard.work;
-        Result<Reply> result(std::move(status));
-        if (reply) result = std::move(reply->result());
+        Result<Reply> result =
+            reply ? std::move(reply->result()) : Result<Reply>(std::move(status));
         return asio::dispatch(work.get_executor(),
                               Completion{std::move(target), std::move(result)});
       }
