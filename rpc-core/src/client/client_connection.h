@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "transport/connection.h"
 #include "transport/native_protocol.h"
+#include "transport/socket.h"
 #include "weir/channel.h"
 #include "weir/detail/client_call.h"
 
@@ -18,6 +20,8 @@ class ProviderLink;
 class ClientConnection final : public NativeProtocol {
  public:
   ClientConnection(ClientShard& shard, ProviderLink& link);
+  // A connection that speaks it over a connected socket, yet to be started.
+  static Ref<Connection> Over(Socket socket, ClientShard& shard, ProviderLink& link);
 
   // True if a call may be sent now: the peer's limit and the output's soft limit leave room.
   bool HasRoom() const noexcept;

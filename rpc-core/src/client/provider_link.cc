@@ -148,10 +148,8 @@ void ProviderLink::Connect() {
 
 void ProviderLink::OnConnected(Socket socket) {
   attempt_.reset();
-  auto protocol = std::make_unique<ClientConnection>(shard_, *this);
-  protocol_ = protocol.get();
-  connection_ = Ref<Connection>::Adopt(new Connection(shard_.reactor(), std::move(socket),
-                                                      std::move(protocol), {.hold_input = false}));
+  connection_ = ClientConnection::Over(std::move(socket), shard_, *this);
+  protocol_ = static_cast<ClientConnection*>(&connection_->protocol());
   const Ref<Connection> keep = connection_;
   keep->Start();
 }

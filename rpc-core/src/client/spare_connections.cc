@@ -80,10 +80,8 @@ void SpareConnections::Grow() {
 void SpareConnections::OnConnected(Spare& spare, Result<Socket> socket) {
   if (!socket.ok()) return OnFailed(spare);
   spare.attempt.reset();
-  auto protocol = std::make_unique<ClientConnection>(shard_, link_);
-  spare.protocol = protocol.get();
-  spare.connection = Ref<Connection>::Adopt(new Connection(
-      shard_.reactor(), *std::move(socket), std::move(protocol), {.hold_input = false}));
+  spare.connection = ClientConnection::Over(*std::move(socket), shard_, link_);
+  spare.protocol = static_cast<ClientConnection*>(&spare.connection->protocol());
   const Ref<Connection> keep = spare.connection;
   keep->Start();
 }
