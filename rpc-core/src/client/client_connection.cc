@@ -27,12 +27,9 @@ constexpr std::uint32_t SlotOf(std::uint64_t id) noexcept {
   return static_cast<std::uint32_t>(id >> 1) & (kMaxSlots - 1);
 }
 
-wire::ReadLimits ReadLimitsOf(const ChannelOptions& options) {
-  return {.max_body_bytes = options.max_message_bytes,
-          .max_attachment_bytes = options.max_attachment_bytes};
-}
+}  // namespace
 
-NativeTimes TimesOf(const ChannelOptions& options) {
+NativeTerms ClientConnection::Terms(const ChannelOptions& options) {
   NativeTimes times;
   times.handshake = options.connect_timeout;
   times.header = std::chrono::seconds(10);
@@ -41,24 +38,17 @@ NativeTimes TimesOf(const ChannelOptions& options) {
   times.keepalive = options.keepalive;
   times.keepalive_busy = options.keepalive_busy;
   times.keepalive_timeout = options.keepalive_timeout;
-  return times;
-}
-
-wire::SettingsMeta SettingsOf(const ChannelOptions& options) {
   wire::SettingsMeta settings;
   settings.max_message_bytes = options.max_message_bytes;
   settings.max_attachment_bytes = options.max_attachment_bytes;
-  return settings;
+  return {{.max_body_bytes = options.max_message_bytes,
+           .max_attachment_bytes = options.max_attachment_bytes},
+          times,
+          settings};
 }
 
-}  // namespace
-
 ClientConnection::ClientConnection(ClientShard& shard, ProviderLink& link)
-    : NativeProtocol(ReadLimitsOf(shard.options()), TimesOf(shard.options()),
-                     SettingsOf(shard.options())),
-      shard_(shard),
-      link_(&link),
-      provider_(link.address()) {
+    : NativeProtocol(shard.terms()), shard_(shard), link_(&link), provider_(link.address()) {
   shard_.AddConnection(*this);
 }
 

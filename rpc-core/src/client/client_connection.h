@@ -23,6 +23,9 @@ class ClientConnection final : public NativeProtocol {
   // A connection that speaks it over a connected socket, yet to be started.
   static Ref<Connection> Over(Socket socket, ClientShard& shard, ProviderLink& link);
 
+  // What the connections of a channel go by.
+  static NativeTerms Terms(const ChannelOptions& options);
+
   // True if a call may be sent now: the peer's limit and the output's soft limit leave room.
   bool HasRoom() const noexcept;
   // Writes the request; it leaves with the present turn. Needs HasRoom.

@@ -20,7 +20,11 @@ constexpr double kJitter = 0.2;
 
 ClientShard::ClientShard(Reactor& reactor, const ChannelOptions& options, LiveLinks& live,
                          std::uint64_t seed)
-    : reactor_(reactor), options_(options), live_(live), random_state_(seed) {
+    : reactor_(reactor),
+      options_(options),
+      terms_(ClientConnection::Terms(options)),
+      live_(live),
+      random_state_(seed) {
   drop_timer_.shard = this;
   drop_timer_.fire = [](detail::TimerNode* node) noexcept {
     static_cast<Timer*>(node)->shard->DropUnlisted();

@@ -13,6 +13,7 @@
 #include "client/live_links.h"
 #include "client/provider_link.h"
 #include "runtime/reactor.h"
+#include "transport/native_protocol.h"
 #include "weir/channel.h"
 
 namespace weir {
@@ -33,6 +34,7 @@ class ClientShard {
 
   Reactor& reactor() noexcept { return reactor_; }
   const ChannelOptions& options() const noexcept { return options_; }
+  const NativeTerms& terms() const noexcept { return terms_; }
   LiveLinks& live() noexcept { return live_; }
   bool is_closed() const noexcept { return closed_; }
 
@@ -68,6 +70,7 @@ class ClientShard {
  private:
   Reactor& reactor_;
   const ChannelOptions& options_;
+  const NativeTerms terms_;
   LiveLinks& live_;
   std::uint64_t random_state_;
   std::unordered_map<std::string, std::unique_ptr<ProviderLink>> links_;

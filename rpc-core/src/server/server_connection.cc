@@ -19,28 +19,22 @@ constexpr std::uint64_t kAllIds = ~std::uint64_t{0};
 constexpr std::uint32_t kMaxMethodNumber = 4096;
 constexpr int kPingStrikes = 3;
 
-wire::ReadLimits ReadLimitsOf(const ServerLimits& limits) {
-  return {.max_body_bytes = limits.max_message_bytes,
-          .max_attachment_bytes = limits.max_attachment_bytes};
-}
-
-NativeTimes TimesOf(const ServerLimits& limits) {
+NativeTerms TermsOf(const ServerLimits& limits) {
   NativeTimes times;
   times.handshake = limits.handshake_timeout;
   times.header = limits.header_timeout;
   times.min_body_bytes_per_s = limits.min_body_bytes_per_s;
   times.idle = limits.idle_timeout;
-  return times;
-}
-
-wire::SettingsMeta SettingsOf(const ServerLimits& limits) {
   wire::SettingsMeta settings;
   settings.max_message_bytes = limits.max_message_bytes;
   settings.max_attachment_bytes = limits.max_attachment_bytes;
   settings.max_calls = limits.max_calls_per_connection;
   settings.min_ping_interval_us = static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(limits.min_ping_interval).count());
-  return settings;
+  return {{.max_body_bytes = limits.max_message_bytes,
+           .max_attachment_bytes = limits.max_attachment_bytes},
+          times,
+          settings};
 }
 
 // A plain handler's call: lives on the stack, answers within the turn.
@@ -91,7 +85,9 @@ Reactor& HandlersOf(ServerState& state, ServerShard& shard) {
 }  // namespace
 
 ServerState::ServerState(ServerOptions server_options, std::shared_ptr<Runtime> server_runtime)
-    : options(std::move(server_options)), runtime(server_runtime->core()) {
+    : options(std::move(server_options)),
+      terms(TermsOf(options.limits)),
+      runtime(server_runtime->core()) {
   for (std::uint32_t i = 0; i < runtime.size(); ++i) {
     shards.push_back(std::make_unique<ServerShard>());
     shards.back()->reactor = &runtime.reactor(i);
@@ -100,8 +96,7 @@ ServerState::ServerState(ServerOptions server_options, std::shared_ptr<Runtime> 
 
 ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, ServerShard& shard,
                                    std::string peer)
-    : NativeProtocol(ReadLimitsOf(state->options.limits), TimesOf(state->options.limits),
-                     SettingsOf(state->options.limits)),
+    : NativeProtocol(state->terms),
       state_(std::move(state)),
       shard_(shard),
       facts_{std::move(peer), HandlersOf(*state_, shard).io().get_executor()} {

@@ -10,6 +10,7 @@
 
 #include "runtime/runtime_core.h"
 #include "server/service_table.h"
+#include "transport/native_protocol.h"
 #include "weir/server.h"
 
 namespace weir {
@@ -35,6 +36,7 @@ struct ServerState {
   ServerState(ServerOptions server_options, std::shared_ptr<Runtime> server_runtime);
 
   const ServerOptions options;
+  const NativeTerms terms;
   ServiceTable services;
   std::vector<std::unique_ptr<ServerShard>> shards;  // one per reactor
   std::atomic<std::uint32_t> open_connections{0};

@@ -34,14 +34,14 @@ std::string ErrorText(int error) {
 Connection::Connection(Reactor& reactor, Socket socket, std::unique_ptr<Protocol> protocol,
                        ConnectionLimits limits)
     : reactor_(reactor), protocol_(std::move(protocol)), limits_(limits) {
-  linger_.connection = this;
-  linger_.fire = [](detail::TimerNode* node) noexcept {
+  timer_.connection = this;
+  timer_.fire = [](detail::TimerNode* node) noexcept {
     Connection& self = *static_cast<Timer*>(node)->connection;
-    self.Close(self.closing_reason_);
-  };
-  read_again_.connection = this;
-  read_again_.fire = [](detail::TimerNode* node) noexcept {
-    static_cast<Timer*>(node)->connection->io_->Read();
+    if (self.closing_) {
+      self.Close(self.closing_reason_);
+    } else {
+      self.io_->Read();
+    }
   };
   asio::error_code ignored;
   socket.non_blocking(true, ignored);
@@ -88,7 +88,7 @@ void Connection::OnInputEnded(int error) {
 
 bool Connection::PausedForBudget() {
   if (!IoBudget::reads_must_pause()) return false;
-  reactor_.SetTimer(read_again_, reactor_.now() + kBudgetPause);
+  reactor_.SetTimer(timer_, reactor_.now() + kBudgetPause);
   return true;
 }
 
@@ -140,8 +140,7 @@ void Connection::Close(const Status& reason) {
   const Ref<Connection> keep = Ref<Connection>::Share(this);
   self_ = {};
   const Status why = reason;
-  reactor_.ClearTimer(linger_);
-  reactor_.ClearTimer(read_again_);
+  reactor_.ClearTimer(timer_);
   io_->Close(outbox_);
   outbox_.Clear();
   protocol_->OnClosed(why);
@@ -152,7 +151,7 @@ void Connection::CloseWhenWritten(Status reason) {
   closing_ = true;
   closing_reason_ = std::move(reason);
   if (outbox_.empty()) return Close(closing_reason_);
-  reactor_.SetTimer(linger_, reactor_.now() + kLinger);
+  reactor_.SetTimer(timer_, reactor_.now() + kLinger);
   Flush();
 }
 

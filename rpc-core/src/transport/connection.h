@@ -55,7 +55,7 @@ class Connection final : public RefCounted, public TurnEnd {
   void PauseReading();
   void ResumeReading();
   // True while the peer cannot be blamed for its silence.
-  bool is_reading_paused() const noexcept { return pauses_ > 0 || read_again_.is_set(); }
+  bool is_reading_paused() const noexcept { return pauses_ > 0 || (!closing_ && timer_.is_set()); }
 
   // Closes at once; OnClosed runs before this returns. Idempotent.
   void Close(const Status& reason);
@@ -98,8 +98,8 @@ class Connection final : public RefCounted, public TurnEnd {
   struct Timer : detail::TimerNode {
     Connection* connection = nullptr;
   };
-  Timer linger_;      // of CloseWhenWritten
-  Timer read_again_;  // while the I/O budget is exhausted
+  // While the I/O budget is exhausted: when to read again. Once closing: when to stop writing.
+  Timer timer_;
 };
 
 }  // namespace weir

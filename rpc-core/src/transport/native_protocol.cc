@@ -14,12 +14,13 @@ constexpr std::chrono::seconds kFrameWatch{1};
 
 }  // namespace
 
-NativeTimes NativeProtocol::Bounded(NativeTimes times) noexcept {
+NativeTerms::NativeTerms(wire::ReadLimits limits, NativeTimes all_times,
+                         wire::SettingsMeta announced) noexcept
+    : read(limits), times(all_times), settings(announced) {
   for (auto* time : {&times.handshake, &times.header, &times.idle, &times.keepalive,
                      &times.keepalive_busy, &times.keepalive_timeout}) {
     *time = std::clamp(*time, std::chrono::nanoseconds(0), kLongestTimeout);
   }
-  return times;
 }
 
 int NativeProtocol::PrepareRead(wire::Scratch& scratch, iovec* vectors) {
@@ -33,7 +34,7 @@ void NativeProtocol::OnOpen(Connection& connection) {
   timer_.fire = [](detail::TimerNode* node) noexcept {
     static_cast<Timer*>(node)->protocol->CheckTimes();
   };
-  wire::WriteSettings(outbox(), settings_);
+  wire::WriteSettings(outbox(), terms_.settings);
   connection.Flush();
   CheckTimes();
 }
@@ -161,7 +162,7 @@ void NativeProtocol::Notice(FrameType type, std::uint64_t id, const Status& stat
 }
 
 std::chrono::nanoseconds NativeProtocol::FrameWatch() const noexcept {
-  return std::min<std::chrono::nanoseconds>(kFrameWatch, times_.header);
+  return std::min<std::chrono::nanoseconds>(kFrameWatch, terms_.times.header);
 }
 
 void NativeProtocol::WatchFrame() {
@@ -187,11 +188,11 @@ bool NativeProtocol::CheckFrameProgress(TimePoint now, TimePoint* next) {
     return true;
   }
   const auto elapsed = now - frame_began_;
-  if (elapsed < times_.header) return true;
+  if (elapsed < terms_.times.header) return true;
   if (reader_.in_header()) return false;
   const double seconds = std::chrono::duration<double>(elapsed).count();
   const auto bytes = static_cast<double>(reader_.bytes_read() - frame_began_at_);
-  return bytes >= seconds * times_.min_body_bytes_per_s;
+  return bytes >= seconds * terms_.times.min_body_bytes_per_s;
 }
 
 // No more often than the peer puts up with, and a little less often for the clocks' sake.
@@ -202,7 +203,7 @@ std::chrono::nanoseconds NativeProtocol::LeastPingInterval() const noexcept {
 }
 
 std::chrono::nanoseconds NativeProtocol::PingAfter(bool busy) const noexcept {
-  return std::max(busy ? times_.keepalive_busy : times_.keepalive, LeastPingInterval());
+  return std::max(busy ? terms_.times.keepalive_busy : terms_.times.keepalive, LeastPingInterval());
 }
 
 bool NativeProtocol::AnsweredJustNow() const noexcept {
@@ -223,10 +224,10 @@ void NativeProtocol::CheckTimes() {
   const TimePoint now = reactor().now();
   TimePoint next = TimePoint::max();
   if (!ready_) {
-    if (now >= opened_ + times_.handshake) {
+    if (now >= opened_ + terms_.times.handshake) {
       return connection().Close(DeadlineExceeded("the peer did not speak weir's protocol in time"));
     }
-    next = opened_ + times_.handshake;
+    next = opened_ + terms_.times.handshake;
   }
   if (!CheckFrameProgress(now, &next)) {
     violated_ = true;
@@ -235,21 +236,21 @@ void NativeProtocol::CheckTimes() {
   const bool busy = HasCalls();
   // PING and PONG do not count: a connection that only keeps itself alive is idle.
   if (busy) last_call_ = now;
-  if (now >= last_call_ + times_.idle) return OnIdle();
-  next = std::min(next, last_call_ + times_.idle);
-  if (times_.keepalive.count() > 0 && ready_) {
+  if (now >= last_call_ + terms_.times.idle) return OnIdle();
+  next = std::min(next, last_call_ + terms_.times.idle);
+  if (terms_.times.keepalive.count() > 0 && ready_) {
     if (pinged_) {
-      if (now >= ping_sent_ + times_.keepalive_timeout) {
+      if (now >= ping_sent_ + terms_.times.keepalive_timeout) {
         return connection().Close(Unavailable("the peer does not answer PING"));
       }
-      next = std::min(next, ping_sent_ + times_.keepalive_timeout);
+      next = std::min(next, ping_sent_ + terms_.times.keepalive_timeout);
     } else {
       const TimePoint due = last_read_ + PingAfter(busy);
       if (now >= due) {
         pinged_ = true;
         ping_sent_ = now;
         Signal(FrameType::kPing, kKeepaliveToken);
-        next = std::min(next, now + times_.keepalive_timeout);
+        next = std::min(next, now + terms_.times.keepalive_timeout);
       } else {
         next = std::min(next, due);
       }

@@ -24,6 +24,16 @@ struct NativeTimes {
   std::chrono::nanoseconds keepalive_timeout{};  // for the PONG
 };
 
+// What one side goes by on all its connections.
+struct NativeTerms {
+  NativeTerms(wire::ReadLimits limits, NativeTimes all_times,
+              wire::SettingsMeta announced) noexcept;
+
+  wire::ReadLimits read;
+  NativeTimes times;  // none above kLongestTimeout
+  wire::SettingsMeta settings;
+};
+
 class NativeProtocol : public Protocol {
  public:
   int PrepareRead(wire::Scratch& scratch, iovec* vectors) final;
@@ -42,8 +52,8 @@ class NativeProtocol : public Protocol {
   bool AnsweredJustNow() const noexcept;
 
  protected:
-  NativeProtocol(wire::ReadLimits limits, const NativeTimes& times, wire::SettingsMeta settings)
-      : times_(Bounded(times)), settings_(settings), reader_(limits) {}
+  // The terms must outlive it.
+  explicit NativeProtocol(const NativeTerms& terms) noexcept : terms_(terms), reader_(terms.read) {}
 
   // The peer's SETTINGS have arrived; frames may flow.
   virtual void OnReady() = 0;
@@ -78,7 +88,6 @@ class NativeProtocol : public Protocol {
   void HoldInput();
   void ReleaseInput();
   Status Violation(const Status& status);
-  static NativeTimes Bounded(NativeTimes times) noexcept;
   // Looks at all timeouts and sets the timer for the next of them.
   void CheckTimes();
   // Begins to watch the unfinished frame, if there is one.
@@ -88,8 +97,7 @@ class NativeProtocol : public Protocol {
   std::chrono::nanoseconds PingAfter(bool busy) const noexcept;
   std::chrono::nanoseconds LeastPingInterval() const noexcept;
 
-  const NativeTimes times_;
-  const wire::SettingsMeta settings_;
+  const NativeTerms& terms_;
   wire::SettingsMeta peer_;
   wire::FrameReader reader_;
   Connection* connection_ = nullptr;
