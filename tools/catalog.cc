@@ -9,8 +9,7 @@
 
 namespace weir::tool {
 
-Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& url,
-                                               std::chrono::milliseconds timeout) {
+Status CheckRegistryUrl(const std::string& url) {
   const Result<RegistryUrl> parsed = RegistryUrl::Parse(url);
   const std::vector<std::string> schemes = Registries().Schemes();
   const bool known =
@@ -20,10 +19,16 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& url,
     return InvalidArgument("the registry is no URL of a known scheme (" + Some(schemes) +
                            "); expected one such as zk://user:password@host:2181/rpc");
   }
-  if (!parsed.ok()) return parsed.status();
+  return parsed.ok() ? Status() : parsed.status();
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::Open(const std::string& url,
+                                               std::chrono::milliseconds timeout) {
+  if (Status status = CheckRegistryUrl(url); !status.ok()) return status;
   Result<std::shared_ptr<Registry>> registry = Registries().Open(url);
   if (!registry.ok()) return registry.status();
-  return std::unique_ptr<Catalog>(new Catalog(*std::move(registry), parsed->text, timeout));
+  return std::unique_ptr<Catalog>(
+      new Catalog(*std::move(registry), RegistryUrl::Parse(url)->text, timeout));
 }
 
 Status Catalog::NoAnswer() const {

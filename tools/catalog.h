@@ -16,6 +16,9 @@
 
 namespace weir::tool {
 
+// INVALID_ARGUMENT for a malformed URL; never shows a password.
+Status CheckRegistryUrl(const std::string& url);
+
 // Thread-safe.
 class Catalog {
  public:

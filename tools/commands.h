@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "load.h"
+#include "prepared_call.h"
 #include "weir/status.h"
 
 namespace weir::tool {
@@ -23,13 +25,27 @@ struct Request {
   std::optional<std::chrono::milliseconds> duration{};  // of a watch
 };
 
+// What the command line of `bench` says.
+struct BenchRequest {
+  CallRequest call;
+  LoadPlan plan;
+  std::uint32_t threads = 1;
+  bool json = false;
+  bool histogram = false;
+  bool progress = false;  // even if standard error is no terminal
+};
+
 int List(const Request& request);
 int Watch(const Request& request);
 int ChangeWeight(const Request& request);
 int Drain(const Request& request);
+int Call(const CallRequest& request);
+int Bench(const BenchRequest& request);
 
 // One line on standard error; the exit code that belongs to it.
 int Fail(const Status& status);
 int FailUsage(const std::string& message);
+// A call that failed: its code, too.
+int FailCall(const Status& status);
 
 }  // namespace weir::tool

@@ -1,11 +1,7 @@
 // weir watch: each change of a registry as one line.
-#include <pthread.h>
-#include <signal.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
-#include <ctime>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -15,6 +11,7 @@
 
 #include "catalog.h"
 #include "commands.h"
+#include "stop_signals.h"
 #include "text.h"
 
 namespace weir::tool {
@@ -131,24 +128,6 @@ class Printer {
   const bool json_;
   bool connected_ = true;
   std::map<std::string, std::map<std::string, std::int32_t>> known_;
-};
-
-// SIGINT and SIGTERM, taken when this thread asks. Threads started later never see them.
-class StopSignals {
- public:
-  StopSignals() {
-    ::sigemptyset(&signals_);
-    ::sigaddset(&signals_, SIGINT);
-    ::sigaddset(&signals_, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-  }
-  bool Came() const {
-    const timespec now{};
-    return ::sigtimedwait(&signals_, nullptr, &now) > 0;
-  }
-
- private:
-  sigset_t signals_{};
 };
 
 }  // namespace

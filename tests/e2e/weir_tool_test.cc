@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(File, OperatorTest,
 TEST(Weir, MistakesAreOneLineThatNamesThemAndAnExitCode) {
   for (const auto& [arguments, code, told] :
        std::vector<std::tuple<std::vector<std::string>, int, std::string>>{
-           {{"lst"}, 2, "unknown command 'lst'; known: list, watch, weight, drain"},
+           {{"lst"}, 2, "unknown command 'lst'; known: list, watch, weight, drain, call, bench"},
            {{}, 2, "--help"},
            {{"list"}, 2, "REGISTRY is missing"},
            {{"watch"}, 2, "WEIR_REGISTRY"},
