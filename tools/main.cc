@@ -198,8 +198,8 @@ int Main(int argc, char** argv) {
     names.push_back(command.name);
   }
   const std::string first = argc > 1 ? argv[1] : "";
-  if (!first.empty() && first[0] != '-' &&
-      std::find(names.begin(), names.end(), first) == names.end()) {
+  const bool known = std::find(names.begin(), names.end(), first) != names.end();
+  if (!known && !first.empty() && first[0] != '-') {
     return FailUsage("unknown command '" + first + "'; known: " + Some(names) +
                      "; see weir --help");
   }
@@ -214,8 +214,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& asked) {  // --help, --version
     return app.exit(asked);
   } catch (const CLI::ParseError& mistake) {
-    return FailUsage(std::string(mistake.what()) + "; see weir " +
-                     (chosen != nullptr ? std::string(chosen->name) + " " : "") + "--help");
+    return FailUsage(std::string(mistake.what()) + "; see weir " + (known ? first + " " : "") +
+                     "--help");
   }
   line.request.words.insert(line.request.words.end(), numbers.begin(), numbers.end());
   SetLogLevel(LogLevel::kError);

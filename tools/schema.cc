@@ -85,21 +85,20 @@ Status Schema::Parts::LoadProtos(const SchemaSource& source) {
   for (const std::string& file : source.protos) {
     std::string name;
     std::string other;
-    using Tree = pb::compiler::DiskSourceTree;
-    switch (tree.DiskFileToVirtualFile(file, &name, &other)) {
-      case Tree::SUCCESS:
-        break;
-      case Tree::SHADOWED:
-        return InvalidArgument("--proto " + file + " is hidden by " + other +
-                               ", which comes first among the --proto-path");
-      default:  // not on disk by this name: perhaps it is named as imports name it
-        name = file;
-        if (!tree.VirtualFileToDiskFile(name, &other)) {
-          return InvalidArgument("--proto " + file + ": no such file" +
-                                 (source.proto_paths.empty()
-                                      ? std::string()
-                                      : ", nor in " + Some(source.proto_paths)));
-        }
+    if (!std::filesystem::exists(file)) {  // perhaps it is named as imports name it
+      name = file;
+      if (!tree.VirtualFileToDiskFile(name, &other)) {
+        return InvalidArgument(
+            "--proto " + file + ": no such file" +
+            (source.proto_paths.empty() ? std::string() : ", nor in " + Some(source.proto_paths)));
+      }
+    } else if (const auto mapped = tree.DiskFileToVirtualFile(file, &name, &other);
+               mapped != pb::compiler::DiskSourceTree::SUCCESS) {
+      return InvalidArgument(
+          "--proto " + file +
+          (mapped == pb::compiler::DiskSourceTree::SHADOWED
+               ? " is hidden by " + other + ", which comes first among the --proto-path"
+               : std::string(" cannot be read")));
     }
     const pb::FileDescriptor* const found = pool->FindFileByName(name);
     if (found == nullptr) {

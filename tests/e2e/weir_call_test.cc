@@ -69,6 +69,14 @@ TEST_F(WeirCall, PrintsTheReplyWhereverTheTargetStands) {
   EXPECT_EQ(ReplyOf(RunWeir(by_option))["payload"], "aGVsbG8=");
 }
 
+TEST_F(WeirCall, ReachesAProviderBehindASocketOfTheFileSystem) {
+  EchoProgram provider(Registry(), "unix:" + directory_.Path("socket"));
+  ASSERT_FALSE(provider.address().empty()) << provider.process().Errors();
+  const Ended ended =
+      RunWeir(EchoLine("call", provider.address(), "Plain", R"({"payload": "aGk="})"));
+  EXPECT_EQ(ReplyOf(ended)["served_by"], provider.address());
+}
+
 TEST_F(WeirCall, TakesTheMessageFromAFileFromStandardInputOrNone) {
   EchoProgram provider(Registry());
   const std::string file = Write("hello.json", "{\n  \"payload\": \"aGk=\"\n}\n");
