@@ -107,7 +107,6 @@ TEST_F(WeirCall, FailedCallIsItsCodeAndMessageAndExitCode1) {
                                       R"({"delay_ms": 60000})", {"--timeout", "100ms"}));
   EXPECT_EQ(late.code, 1);
   EXPECT_THAT(late.errors, HasSubstr("DEADLINE_EXCEEDED"));
-  EXPECT_THAT(late.errors, HasSubstr(provider.address()));
   const std::string address = provider.address();
   provider.process().Kill();
   const Ended gone = RunWeir(EchoLine("call", address, "Plain", "{}"));

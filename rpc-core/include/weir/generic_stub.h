@@ -52,7 +52,8 @@ class GenericStub : public StubBase {
   }
 
   // Completes `token` with void(Result<Reply>), as generated stubs do. Reply is a message, or any
-  // type that can be default-constructed and moved and takes the serialised reply by
+  // type that can be default-constructed and moved and takes the serialised reply, in place of what
+  // it held before, by
   //   bool ParseFromArray(const void* data, int size);  // false: it is malformed
   template <class Reply, class CompletionToken>
   auto Call(const MethodInfo& method, const google::protobuf::MessageLite& request,
