@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
 
 namespace weir::bench {
 namespace {
@@ -61,7 +60,9 @@ struct Look {
 std::string Text(double x, double y, const std::string& text, const Look& look) {
   return "<text x=\"" + Number(x) + "\" y=\"" + Number(y) + "\" text-anchor=\"" + look.anchor +
          "\" font-size=\"" + Number(look.size, "%.0f") + "\" fill=\"" + look.colour + "\"" +
-         (look.bold ? " font-weight=\"bold\"" : "") + ">" + Escaped(text) + "</text>\n";
+         (look.bold ? " font-weight=\"bold\"" : "") +
+         " paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\">" + Escaped(text) +
+         "</text>\n";
 }
 
 // 1, 2 and 5 times the powers of ten.
@@ -118,19 +119,26 @@ bool IsEmpty(const Panel& panel) {
   });
 }
 
-std::string Drawn(const Panel& panel, double left, std::map<std::string, const char*>& colours) {
+const char* ColourOf(const std::string& name, const std::vector<std::string>& names) {
+  const auto at =
+      static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+  return kColours[at % std::size(kColours)];
+}
+
+std::string Drawn(const Panel& panel, double left, const std::vector<std::string>& names) {
   const Axis axis(panel);
   const double bars = left + kNames;
   const double bottom = kTop + HeightOf(panel) + 8;
   std::string out = Text(bars, kTop - 26, panel.title, {.size = 14, .bold = true});
-  double last_label = -1e9;
+  // Powers of ten have their number; others, where there is room.
+  const bool crowded = axis.ticks().size() > 9;
   for (const double tick : axis.ticks()) {
     const double x = bars + axis.At(tick);
     out += "<line x1=\"" + Number(x) + "\" x2=\"" + Number(x) + "\" y1=\"" + Number(kTop - 8) +
            "\" y2=\"" + Number(bottom) + "\" stroke=\"" + (tick == 1 ? "#888" : "#e4e4e4") +
            "\"/>\n";
-    if (x - last_label < 34) continue;
-    last_label = x;
+    const double decade = std::pow(10, std::round(std::log10(tick)));
+    if (crowded && std::abs(tick / decade - 1) > 0.01) continue;
     out += Text(x, bottom + 15, Number(tick, "%g"), {.anchor = "middle", .size = 11});
   }
   out += Text(bars + kScale / 2, bottom + 34, panel.axis + " (logarithmic)", {.anchor = "middle"});
@@ -139,8 +147,7 @@ std::string Drawn(const Panel& panel, double left, std::map<std::string, const c
     out += Text(left, y + kGroup - 10, group.title, {.bold = true});
     y += kGroup;
     for (const Bar& bar : group.bars) {
-      const std::size_t next = colours.size() % std::size(kColours);
-      const char* colour = colours.emplace(bar.name, kColours[next]).first->second;
+      const char* colour = ColourOf(bar.name, names);
       const double width = std::max(1.0, axis.At(bar.value));
       out += Text(bars - 6, y + 9, bar.name, {.anchor = "end", .size = 11});
       out += "<rect x=\"" + Number(bars) + "\" y=\"" + Number(y - 1) + "\" width=\"" +
@@ -175,10 +182,9 @@ std::string ToSvg(const Chart& chart) {
       "\" font-family=\"Helvetica, Arial, sans-serif\">\n<title>" + Escaped(chart.title) +
       "</title>\n<rect width=\"" + w + "\" height=\"" + h + "\" fill=\"#fff\"/>\n";
   out += Text(kMargin, 34, chart.title, {.size = 18, .bold = true});
-  std::map<std::string, const char*> colours;
   double left = kMargin;
   for (const Panel* panel : panels) {
-    out += Drawn(*panel, left, colours);
+    out += Drawn(*panel, left, chart.names);
     left += kPanel + kMargin;
   }
   double y = notes;

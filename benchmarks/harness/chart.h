@@ -25,11 +25,12 @@ struct Panel {
 
 struct Chart {
   std::string title;
+  std::vector<std::string> names;  // of all bars: one colour each, in this order
   std::vector<Panel> panels;       // side by side
   std::vector<std::string> notes;  // below them, a line each
 };
 
-// Bars of one name have one colour. Panels without bars are left out.
+// Panels without bars are left out.
 std::string ToSvg(const Chart& chart);
 
 }  // namespace weir::bench

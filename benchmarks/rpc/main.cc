@@ -137,15 +137,23 @@ bool ChooseEntries(const std::string& list, std::vector<Entry>* chosen) {
     if (std::find(names.begin(), names.end(), entry.name) == names.end()) continue;
     chosen->push_back(entry);
     one_is_there = one_is_there || entry.absent.empty();
+  }
+  if (!one_is_there) {
+    std::fprintf(stderr, "error: --contestants: %s is absent (%s); name one that is there\n",
+                 chosen->front().name.c_str(), chosen->front().absent.c_str());
+  }
+  return one_is_there;
+}
+
+void NameAbsent(const std::vector<Entry>& entries) {
+  for (const Entry& entry : entries) {
     if (entry.absent.empty()) continue;
     std::fprintf(
         stderr,
-        "note: %s is absent (%s); scripts/bootstrap.sh --benchmarks installs what it needs, "
-        "then configure and build again\n",
+        "note: %s is absent (%s); to have it: scripts/bootstrap.sh --benchmarks, then "
+        "configure with WEIR_BENCH_WITH_GRPC=ON and WEIR_BENCH_WITH_THRIFT=ON, and build\n",
         entry.name.c_str(), entry.absent.c_str());
   }
-  if (!one_is_there) std::fputs("error: --contestants: none of them is there\n", stderr);
-  return one_is_there;
 }
 
 int Main(int argc, char** argv) {
@@ -184,6 +192,7 @@ int Main(int argc, char** argv) {
       !CanWrite(arguments.chart_path)) {
     return 2;
   }
+  NameAbsent(entries);
   if (!SetCongestionControl(arguments.congestion)) {
     std::fprintf(stderr, "note: the kernel has no congestion control '%s'; its default is used\n",
                  arguments.congestion.c_str());

@@ -1,6 +1,7 @@
 #include "rpc/report.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "harness/chart.h"
 
@@ -134,8 +135,11 @@ void PrintIdle(const Results& results, std::size_t connections, const std::vecto
 
 std::string DrawChart(const Results& results, const std::vector<Entry>& entries,
                       std::size_t idle_connections, const std::string& command) {
+  std::vector<std::string> names;
+  for (const Entry& entry : Entries()) names.push_back(entry.name);
   Chart chart{
       "weir beside bare sockets and its peers: echo calls",
+      std::move(names),
       {RatiosOf(results, entries, "pinned"), RatiosOf(results, entries, "unpinned"),
        IdleOf(results, entries, idle_connections)},
       {"One thread a side. Longer is better on the calls, shorter on the memory. Made by: " +

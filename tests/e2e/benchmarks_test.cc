@@ -92,7 +92,7 @@ TEST(BenchRpc, EveryContestantIsMeasuredOrNamedAsAbsent) {
   const std::string json = dir.Path("figures.json");
   const std::string svg = dir.Path("chart.svg");
   const Ran ran =
-      RunProgram({WEIR_BENCH_RPC, "--runs", "1", "--seconds", "0.05", "--only", "W2,idle",
+      RunProgram({WEIR_BENCH_RPC, "--runs", "1", "--seconds", "0.2", "--only", "W2,idle",
                   "--pinning", "both", "--idle-connections", "40", "--json", json, "--chart", svg});
   ASSERT_EQ(ran.code, 0) << ran.errors;
   const nlohmann::json rows = nlohmann::json::parse(ReadFile(json));
@@ -100,7 +100,7 @@ TEST(BenchRpc, EveryContestantIsMeasuredOrNamedAsAbsent) {
   auto idle = MetricsOf(rows, "idle");
   const std::string chart = ReadFile(svg);
   EXPECT_EQ(WrongInXml(chart), "");
-  EXPECT_THAT(chart, HasSubstr("bench-rpc --runs 1 --seconds 0.05 --only W2,idle"));
+  EXPECT_THAT(chart, HasSubstr("bench-rpc --runs 1 --seconds 0.2 --only W2,idle"));
   for (const std::string name : {"bare_epoll", "bare_asio", "weir", "grpc", "thrift"}) {
     SCOPED_TRACE(name);
     EXPECT_THAT(ran.output, HasSubstr(name));
