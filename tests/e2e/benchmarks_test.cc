@@ -130,7 +130,7 @@ TEST(BenchRpc, EveryContestantIsMeasuredOrNamedAsAbsent) {
 TEST(BenchRpc, ContestantsThatWereNotAskedForAreNotRun) {
   const TempDir dir;
   const std::string json = dir.Path("figures.json");
-  const Ran ran = RunProgram({WEIR_BENCH_RPC, "--runs", "1", "--seconds", "0.02", "--only", "W1",
+  const Ran ran = RunProgram({WEIR_BENCH_RPC, "--runs", "1", "--seconds", "0.1", "--only", "W1",
                               "--contestants", "weir_blocking,weir", "--json", json});
   ASSERT_EQ(ran.code, 0) << ran.errors;
   std::set<std::string> names;
@@ -141,7 +141,7 @@ TEST(BenchRpc, ContestantsThatWereNotAskedForAreNotRun) {
 TEST(BenchThreads, EveryThreadModelIsMeasured) {
   const TempDir dir;
   const std::string json = dir.Path("figures.json");
-  const Ran ran = RunProgram({WEIR_BENCH_THREADS, "--runs", "1", "--seconds", "0.05", "--only",
+  const Ran ran = RunProgram({WEIR_BENCH_THREADS, "--runs", "1", "--seconds", "0.3", "--only",
                               "fast,connections", "--idle-connections", "40", "--json", json});
   ASSERT_EQ(ran.code, 0) << ran.errors;
   const nlohmann::json rows = nlohmann::json::parse(ReadFile(json));
