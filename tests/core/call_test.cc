@@ -11,6 +11,7 @@
 #include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <string>
 #include <vector>
@@ -99,6 +100,63 @@ TEST_P(Calls, CompletionRunsOnTheExecutorOfItsHandler) {
               }));
   io.run();  // keeps running until the call has ended
   EXPECT_EQ(ran_on, std::this_thread::get_id());
+}
+
+TEST_P(Calls, RepliesMayBeTakenOrLeft) {
+  // Handlers take the reply with them or leave it where it was parsed; calls between them fail.
+  constexpr int kCalls = 300;
+  std::vector<EchoReply> taken;
+  std::string wrong;
+  std::promise<void> over;
+  std::function<void(int)> call = [&](int i) {
+    if (i == kCalls) return over.set_value();
+    const std::string text(i % 7 == 0 ? 5'000 : 20, static_cast<char>('a' + i % 26));
+    EchoRequest request = Request(text);
+    if (i % 3 == 0) {
+      echo_.Plain(request, {}, [&, i](Result<EchoReply> reply) {
+        taken.push_back(*std::move(reply));
+        call(i + 1);
+      });
+    } else if (i % 3 == 1) {
+      echo_.Plain(request, {}, [&, i, text](const Result<EchoReply>& reply) {
+        if (reply->payload() != text) wrong += std::to_string(i) + " ";
+        call(i + 1);
+        if (reply->payload() != text) wrong += std::to_string(i) + " after ";
+      });
+    } else {
+      request.set_code(5);
+      echo_.Plain(request, {}, [&, i](const Result<EchoReply>& reply) {
+        if (reply.status().code() != StatusCode::kNotFound) wrong += std::to_string(i) + " ";
+        call(i + 1);
+      });
+    }
+  };
+  call(0);
+  over.get_future().wait();
+  EXPECT_EQ(wrong, "");
+  ASSERT_EQ(taken.size(), kCalls / 3u);
+  for (int i = 0; i < kCalls; i += 3) {
+    const std::string text(i % 7 == 0 ? 5'000 : 20, static_cast<char>('a' + i % 26));
+    EXPECT_EQ(taken[static_cast<std::size_t>(i / 3)].payload(), text);
+  }
+}
+
+TEST_P(Calls, CoroutineCallAfterACancelledOneIsNotCancelled) {
+  // A coroutine of the server's takes one call after the other.
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(echo_.Coroutine(Request("x", 10'000), Timeout(5ms)).status().code(),
+              StatusCode::kDeadlineExceeded);
+    const Result<EchoReply> next = echo_.Coroutine(Request("y", 1));
+    ASSERT_TRUE(next.ok()) << next.status().ToString();
+    EXPECT_EQ(next->payload(), "y");
+  }
+  std::vector<std::future<Result<EchoReply>>> many;
+  for (int i = 0; i < 400; ++i) {
+    many.push_back(echo_.Coroutine(Request(std::to_string(i), 1 + i % 5), {}, asio::use_future));
+  }
+  for (int i = 0; i < 400; ++i) {
+    EXPECT_EQ(many[static_cast<std::size_t>(i)].get()->payload(), std::to_string(i));
+  }
 }
 
 TEST_P(Calls, StatusTravelsWithCodeMessageAndDetails) {
