@@ -7,6 +7,7 @@ readonly kPackages=(
   cmake ninja-build g++ ccache mold pkg-config clang-format-14
   libasio-dev protobuf-compiler libprotobuf-dev libprotoc-dev libzookeeper-mt-dev libxxhash-dev
   libspdlog-dev libcli11-dev libisal-dev nlohmann-json3-dev
+  liburing-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   libzookeeper-java openjdk-17-jre-headless
 )
@@ -18,7 +19,7 @@ readonly kBenchmarkPackages=(
 readonly kLibraries="CMake >= 3.25, Ninja, GCC >= 12 or Clang >= 14, pkg-config; Asio >= 1.22 \
 (standalone), Protobuf 3.21 with protoc and libprotoc, ZooKeeper C client (multi-threaded), xxHash, \
 spdlog, CLI11, nlohmann-json, ISA-L; for tests GoogleTest, GoogleMock, Google Benchmark, a JRE 17 and \
-ZooKeeper's jar; if you like ccache, mold, clang-format 14"
+ZooKeeper's jar; if you like liburing >= 2.3, ccache, mold, clang-format 14"
 
 usage() {
   cat <<'USAGE'

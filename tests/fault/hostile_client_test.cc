@@ -28,14 +28,14 @@ std::ptrdiff_t OpenDescriptors() {
   return std::distance(begin(all), end(all));
 }
 
-class HostileClient : public ::testing::Test {
+class HostileClient : public ::testing::TestWithParam<ThreadModel> {
  protected:
   void Begin(ServerLimits limits = {}) {
     registry_ = std::string("mem://hostile-") +
                 ::testing::UnitTest::GetInstance()->current_test_info()->name();
     ServerOptions options;
     options.limits = limits;
-    options.threads.reactors = 1;
+    options.threads = {.model = GetParam(), .reactors = 1};
     server_ = StartEcho(registry_, "a", &log_, std::move(options));
     channel_ = std::make_unique<Channel>(registry_);
     ASSERT_TRUE(Served());
@@ -90,7 +90,14 @@ class HostileClient : public ::testing::Test {
   std::ptrdiff_t descriptors_ = 0;
 };
 
-TEST_F(HostileClient, F1_RandomBytesCloseThatConnectionOnly) {
+// Both ways to read and write a socket.
+INSTANTIATE_TEST_SUITE_P(Models, HostileClient,
+                         ::testing::Values(ThreadModel::kMultiReactor, ThreadModel::kProactor),
+                         [](const auto& model) {
+                           return std::string(ThreadModelName(model.param));
+                         });
+
+TEST_P(HostileClient, F1_RandomBytesCloseThatConnectionOnly) {
   Begin();
   const auto seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
@@ -107,7 +114,7 @@ TEST_F(HostileClient, F1_RandomBytesCloseThatConnectionOnly) {
   EXPECT_TRUE(web.IsClosedWithin(1s));
 }
 
-TEST_F(HostileClient, F2_WrongHeaderCheckIsToldAndCounted) {
+TEST_P(HostileClient, F2_WrongHeaderCheckIsToldAndCounted) {
   Begin();
   RawPeer peer = Greeted();
   std::string bytes = Call(1, kPlain, Body("x"));
@@ -121,7 +128,7 @@ TEST_F(HostileClient, F2_WrongHeaderCheckIsToldAndCounted) {
   EXPECT_EQ(server_->stats().calls_started, 1u);  // the one of Begin
 }
 
-TEST_F(HostileClient, F3_LyingLengthIsClosedAtTheHeader) {
+TEST_P(HostileClient, F3_LyingLengthIsClosedAtTheHeader) {
   Begin();
   const std::size_t before = IoBudget::used();
   RawPeer peer = Greeted();
@@ -133,7 +140,7 @@ TEST_F(HostileClient, F3_LyingLengthIsClosedAtTheHeader) {
   EXPECT_LE(IoBudget::used(), before + wire::Scratch::kBytes);
 }
 
-TEST_F(HostileClient, F5_HalfABodyAndFinRunsNoHandler) {
+TEST_P(HostileClient, F5_HalfABodyAndFinRunsNoHandler) {
   Begin();
   RawPeer peer = Greeted();
   const std::string bytes = Call(1, kPlain, Body(std::string(1000, 'x')));
@@ -143,7 +150,7 @@ TEST_F(HostileClient, F5_HalfABodyAndFinRunsNoHandler) {
   EXPECT_EQ(log_.started, 1);
 }
 
-TEST_F(HostileClient, F7_UnknownVersionTypeAndFlags) {
+TEST_P(HostileClient, F7_UnknownVersionTypeAndFlags) {
   Begin();
   for (const wire::FrameHeader& header :
        {wire::FrameHeader{.version = 9, .type = 2, .id = 1}, wire::FrameHeader{.type = 77, .id = 1},
@@ -169,7 +176,7 @@ TEST_F(HostileClient, F7_UnknownVersionTypeAndFlags) {
   EXPECT_TRUE(Serves(peer, 3));
 }
 
-TEST_F(HostileClient, F8_StrangeNamesAreUnimplementedAndTheConnectionStays) {
+TEST_P(HostileClient, F8_StrangeNamesAreUnimplementedAndTheConnectionStays) {
   Begin();
   RawPeer peer = Greeted();
   std::uint64_t id = 1;
@@ -183,7 +190,7 @@ TEST_F(HostileClient, F8_StrangeNamesAreUnimplementedAndTheConnectionStays) {
   EXPECT_TRUE(Serves(peer, id));
 }
 
-TEST_F(HostileClient, F9_GarbageAndDeepNestingAreInvalidArguments) {
+TEST_P(HostileClient, F9_GarbageAndDeepNestingAreInvalidArguments) {
   Begin();
   RawPeer peer = Greeted();
   EXPECT_EQ(CodeOf(peer, Call(1, kPlain, "\xFF\xFF\xFF\xFF")), StatusCode::kInvalidArgument);
@@ -193,7 +200,7 @@ TEST_F(HostileClient, F9_GarbageAndDeepNestingAreInvalidArguments) {
   EXPECT_TRUE(Serves(peer, 7));
 }
 
-TEST_F(HostileClient, F10_IdsThatRepeatOrAreNotAClientsEndTheConnection) {
+TEST_P(HostileClient, F10_IdsThatRepeatOrAreNotAClientsEndTheConnection) {
   Begin();
   for (const auto& [first, second] : {std::pair{5, 5}, std::pair{5, 3}, std::pair{5, 8}}) {
     RawPeer peer = Greeted();
@@ -205,7 +212,7 @@ TEST_F(HostileClient, F10_IdsThatRepeatOrAreNotAClientsEndTheConnection) {
   EXPECT_TRUE(WaitUntil([&] { return log_.cancelled == 3; }, 5s));
 }
 
-TEST_F(HostileClient, F11_AnyFlippedBitOfACheckedPayloadIsDataLoss) {
+TEST_P(HostileClient, F11_AnyFlippedBitOfACheckedPayloadIsDataLoss) {
   Begin();
   RawPeer peer = Greeted();
   const std::string body = Body("payload");
@@ -229,7 +236,7 @@ TEST_F(HostileClient, F11_AnyFlippedBitOfACheckedPayloadIsDataLoss) {
   }
 }
 
-TEST_F(HostileClient, F13_TooMuchMetadataIsRefusedAndItsMethodNumberStillAgreed) {
+TEST_P(HostileClient, F13_TooMuchMetadataIsRefusedAndItsMethodNumberStillAgreed) {
   Begin();
   RawPeer peer = Greeted();
   const Metadata pairs(10'000, {"", ""});
@@ -246,7 +253,7 @@ TEST_F(HostileClient, F13_TooMuchMetadataIsRefusedAndItsMethodNumberStillAgreed)
             StatusCode::kUnimplemented);
 }
 
-TEST_F(HostileClient, FirstFrameMustBeSettingsAndCallsBehindAFailureDoNotRun) {
+TEST_P(HostileClient, FirstFrameMustBeSettingsAndCallsBehindAFailureDoNotRun) {
   Begin();
   RawPeer peer = Connect();
   std::string bytes;
@@ -257,7 +264,7 @@ TEST_F(HostileClient, FirstFrameMustBeSettingsAndCallsBehindAFailureDoNotRun) {
   EXPECT_EQ(log_.started, 1);
 }
 
-TEST_F(HostileClient, NothingIsDeliveredBehindAFrameThatClosesTheConnection) {
+TEST_P(HostileClient, NothingIsDeliveredBehindAFrameThatClosesTheConnection) {
   Begin();
   RawPeer peer = Greeted();
   std::string bytes = FrameBytes(FrameType::kError, 0);  // the client's own last word
@@ -269,7 +276,7 @@ TEST_F(HostileClient, NothingIsDeliveredBehindAFrameThatClosesTheConnection) {
   EXPECT_EQ(log_.started, 2);  // those of this test itself
 }
 
-TEST_F(HostileClient, SlowPeersAreClosedByTheirTimers) {
+TEST_P(HostileClient, SlowPeersAreClosedByTheirTimers) {
   Begin({.handshake_timeout = 300ms, .header_timeout = 300ms, .min_body_bytes_per_s = 1'000'000});
   RawPeer silent = Connect();
   EXPECT_TRUE(silent.IsClosedWithin(2s));
@@ -288,7 +295,7 @@ TEST_F(HostileClient, SlowPeersAreClosedByTheirTimers) {
   EXPECT_TRUE(Serves(fine, 1));
 }
 
-TEST_F(HostileClient, ManyFramesNoneOfThemSlowAreNotTakenForOneSlowFrame) {
+TEST_P(HostileClient, ManyFramesNoneOfThemSlowAreNotTakenForOneSlowFrame) {
   Begin({.header_timeout = 200ms});
   RawPeer peer = Greeted();
   // Every piece ends within a header, so that the connection is never between frames.
@@ -304,7 +311,7 @@ TEST_F(HostileClient, ManyFramesNoneOfThemSlowAreNotTakenForOneSlowFrame) {
   }
 }
 
-TEST_F(HostileClient, IdleConnectionsAreSentAwayAlsoIfTheyPing) {
+TEST_P(HostileClient, IdleConnectionsAreSentAwayAlsoIfTheyPing) {
   Begin({.idle_timeout = 500ms, .min_ping_interval = 1ms});
   RawPeer peer = Greeted();
   const auto give_up = std::chrono::steady_clock::now() + 5s;
@@ -318,7 +325,7 @@ TEST_F(HostileClient, IdleConnectionsAreSentAwayAlsoIfTheyPing) {
   channel_ = std::make_unique<Channel>(registry_);  // its connection was idle, too
 }
 
-TEST_F(HostileClient, TooManyPingsEndInGoAway) {
+TEST_P(HostileClient, TooManyPingsEndInGoAway) {
   Begin();
   RawPeer peer = Greeted();
   for (int i = 0; i < 10; ++i) peer.Send(FrameBytes(FrameType::kPing, 0));
@@ -326,7 +333,7 @@ TEST_F(HostileClient, TooManyPingsEndInGoAway) {
   EXPECT_TRUE(peer.IsClosedWithin(1s));
 }
 
-TEST_F(HostileClient, CallsAboveTheLimitOfAConnectionAreRefusedNotStarted) {
+TEST_P(HostileClient, CallsAboveTheLimitOfAConnectionAreRefusedNotStarted) {
   Begin({.max_calls_per_connection = 2});
   RawPeer peer = Greeted();
   for (std::uint64_t id = 1; id <= 9; id += 2) peer.Send(Call(id, kCoroutine, Body("x", 60'000)));
@@ -347,7 +354,7 @@ TEST_F(HostileClient, CallsAboveTheLimitOfAConnectionAreRefusedNotStarted) {
   EXPECT_TRUE(WaitUntil([&] { return log_.cancelled == 2; }, 5s));
 }
 
-TEST_F(HostileClient, MessagesAndAttachmentsAboveTheLimitsAreNotRead) {
+TEST_P(HostileClient, MessagesAndAttachmentsAboveTheLimitsAreNotRead) {
   Begin({.max_message_bytes = 1000, .max_attachment_bytes = 2000});
   RawPeer large = Greeted();
   large.Send(Call(1, kPlain, std::string(1001, 'x')));
@@ -361,7 +368,7 @@ TEST_F(HostileClient, MessagesAndAttachmentsAboveTheLimitsAreNotRead) {
   EXPECT_TRUE(attached.IsClosedWithin(1s));
 }
 
-TEST_F(HostileClient, RepliesAboveWhatThePeerTakesFailTheirCallOnly) {
+TEST_P(HostileClient, RepliesAboveWhatThePeerTakesFailTheirCallOnly) {
   Begin();
   Channel small(registry_, {.max_message_bytes = 1u << 20, .max_attachment_bytes = 1000});
   Echo::Stub echo(small);
@@ -377,7 +384,7 @@ TEST_F(HostileClient, RepliesAboveWhatThePeerTakesFailTheirCallOnly) {
   EXPECT_EQ(server_->stats().connections_accepted, 2u);
 }
 
-TEST_F(HostileClient, F15_SlowReaderHoldsBackItselfAloneAndGetsEverythingAtLast) {
+TEST_P(HostileClient, F15_SlowReaderHoldsBackItselfAloneAndGetsEverythingAtLast) {
   Begin({.unwritten_soft = 256 << 10});
   const std::size_t before = IoBudget::used();
   RawPeer peer = Greeted();
@@ -400,7 +407,7 @@ TEST_F(HostileClient, F15_SlowReaderHoldsBackItselfAloneAndGetsEverythingAtLast)
   sender.join();
 }
 
-TEST_F(HostileClient, ManyCallsAtOnceAreAnsweredInBoundedMemory) {
+TEST_P(HostileClient, ManyCallsAtOnceAreAnsweredInBoundedMemory) {
   Begin({.unwritten_soft = 16 << 10, .unwritten_hard = 8 << 20});
   const std::size_t before = IoBudget::used();
   RawPeer peer = Greeted();
@@ -420,7 +427,7 @@ TEST_F(HostileClient, ManyCallsAtOnceAreAnsweredInBoundedMemory) {
   sender.join();
 }
 
-TEST_F(HostileClient, ConnectionsAboveTheLimitAreAcceptedAndClosed) {
+TEST_P(HostileClient, ConnectionsAboveTheLimitAreAcceptedAndClosed) {
   Begin({.max_connections = 3});
   {
     RawPeer second = Greeted();
@@ -434,7 +441,7 @@ TEST_F(HostileClient, ConnectionsAboveTheLimitAreAcceptedAndClosed) {
   EXPECT_TRUE(Serves(again, 1));
 }
 
-TEST_F(HostileClient, ExhaustedIoBudgetPausesReadingUntilThereIsRoom) {
+TEST_P(HostileClient, ExhaustedIoBudgetPausesReadingUntilThereIsRoom) {
   Begin();
   RawPeer peer = Greeted();
   SetIoBudget(1);
@@ -446,7 +453,7 @@ TEST_F(HostileClient, ExhaustedIoBudgetPausesReadingUntilThereIsRoom) {
   EXPECT_TRUE(Serves(peer, 3));
 }
 
-TEST_F(HostileClient, LongestTimeoutAPeerCanAskForIsNoTrouble) {
+TEST_P(HostileClient, LongestTimeoutAPeerCanAskForIsNoTrouble) {
   Begin();
   RawPeer peer = Greeted();
   std::uint64_t id = 1;

@@ -30,9 +30,10 @@ EchoRequest Request(std::string payload, int delay_ms = 0) {
   return request;
 }
 
-class HostileServer : public ::testing::Test {
+class HostileServer : public ::testing::TestWithParam<ThreadModel> {
  protected:
   void Begin(ChannelOptions options = {}) {
+    options.runtime = std::make_shared<Runtime>(ThreadOptions{.model = GetParam(), .reactors = 1});
     channel_.emplace("list://" + listener_.address(), std::move(options));
     echo_.emplace(*channel_);
   }
@@ -52,7 +53,14 @@ class HostileServer : public ::testing::Test {
   std::optional<Echo::Stub> echo_;
 };
 
-TEST_F(HostileServer, F10_F27_RepliesNobodyAskedForReachNobody) {
+// Both ways to read and write a socket.
+INSTANTIATE_TEST_SUITE_P(Models, HostileServer,
+                         ::testing::Values(ThreadModel::kMultiReactor, ThreadModel::kProactor),
+                         [](const auto& model) {
+                           return std::string(ThreadModelName(model.param));
+                         });
+
+TEST_P(HostileServer, F10_F27_RepliesNobodyAskedForReachNobody) {
   Begin();
   Answer first = echo_->Plain(Request("1"), Timeout(10s), asio::use_future);
   Answer second = echo_->Plain(Request("2"), Timeout(10s), asio::use_future);
@@ -79,7 +87,7 @@ TEST_F(HostileServer, F10_F27_RepliesNobodyAskedForReachNobody) {
   EXPECT_EQ(third.get()->payload(), "third");
 }
 
-TEST_F(HostileServer, F27_GiantReplyAndGarbageFailTheirCallsAlone) {
+TEST_P(HostileServer, F27_GiantReplyAndGarbageFailTheirCallsAlone) {
   Begin({.max_attempts = 1});
   Answer giant = echo_->Plain(Request("1"), Timeout(10s), asio::use_future);
   {
@@ -104,7 +112,7 @@ TEST_F(HostileServer, F27_GiantReplyAndGarbageFailTheirCallsAlone) {
   EXPECT_TRUE(fine.get().ok());
 }
 
-TEST_F(HostileServer, F27_ResetOfEveryConnectionIsMetWithBackoff) {
+TEST_P(HostileServer, F27_ResetOfEveryConnectionIsMetWithBackoff) {
   Begin({.reconnect_min = 50ms});
   Answer call = echo_->Plain(Request("1"), Timeout(10s), asio::use_future);
   const auto end = std::chrono::steady_clock::now() + 1s;
@@ -122,7 +130,7 @@ TEST_F(HostileServer, F27_ResetOfEveryConnectionIsMetWithBackoff) {
   EXPECT_LE(connections, 8);  // 50 ms, 80, 128, 205, 328, ...
 }
 
-TEST_F(HostileServer, SilenceIsEndedByTimeouts) {
+TEST_P(HostileServer, SilenceIsEndedByTimeouts) {
   Begin({.connect_timeout = 200ms});
   const auto start = std::chrono::steady_clock::now();
   const Result<EchoReply> reply = echo_->Plain(Request("x"), Timeout(10s));
@@ -131,7 +139,7 @@ TEST_F(HostileServer, SilenceIsEndedByTimeouts) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
 }
 
-TEST_F(HostileServer, KeepaliveFindsAPeerThatNoLongerAnswers) {
+TEST_P(HostileServer, KeepaliveFindsAPeerThatNoLongerAnswers) {
   Begin({.keepalive = 100ms, .keepalive_busy = 100ms, .keepalive_timeout = 200ms});
   Answer call = echo_->Plain(Request("x"), Timeout(20s), asio::use_future);
   RawPeer peer = Greeted();
@@ -143,7 +151,7 @@ TEST_F(HostileServer, KeepaliveFindsAPeerThatNoLongerAnswers) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("PING"));
 }
 
-TEST_F(HostileServer, IdleConnectionIsClosedDespiteItsKeepalive) {
+TEST_P(HostileServer, IdleConnectionIsClosedDespiteItsKeepalive) {
   Begin({.idle_timeout = 400ms, .keepalive = 50ms, .keepalive_busy = 50ms});
   Answer call = echo_->Plain(Request("x"), Timeout(20s), asio::use_future);
   RawPeer peer = Greeted();
@@ -160,7 +168,7 @@ TEST_F(HostileServer, IdleConnectionIsClosedDespiteItsKeepalive) {
   EXPECT_FALSE(open);
 }
 
-TEST_F(HostileServer, GoAwaySendsCallsThatDidNotStartElsewhere) {
+TEST_P(HostileServer, GoAwaySendsCallsThatDidNotStartElsewhere) {
   auto other = StartEcho("mem://" + Name(), "other");
   channel_.emplace("list://" + listener_.address() + "," + other->address());
   echo_.emplace(*channel_);

@@ -24,6 +24,8 @@ enum class ThreadModel : std::uint8_t {
   kMultiReactorWorkers,   // the same; plain handlers run on a pool of workers
   kIoThreads,  // N reactors read, parse and write; one thread runs every handler, so that handlers
                // need no locks; (weir.blocking) methods alone run on workers, beside it
+  kProactor,   // as kMultiReactor, receiving and sending through io_uring; logs a line and uses
+               // epoll where the build, the kernel or the container does not allow it
 };
 
 // The name of a model for options and reports: "multi_reactor".

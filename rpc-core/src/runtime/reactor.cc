@@ -4,6 +4,8 @@
 #include <asio/post.hpp>
 #include <utility>
 
+#include "runtime/ring.h"
+
 namespace weir {
 namespace {
 
@@ -25,7 +27,9 @@ Reactor* Reactor::Current() noexcept {
 
 void Reactor::Run() {
   t_current = this;
+  if (ring_ != nullptr) ring_->Start();
   io_.run();
+  if (ring_ != nullptr) ring_->Stop();
   t_current = nullptr;
 }
 

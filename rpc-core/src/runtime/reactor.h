@@ -14,6 +14,8 @@
 
 namespace weir {
 
+class Ring;
+
 // Something with output to flush when the turn ends. Intrusive: it is on the list at most once.
 class TurnEnd {
  public:
@@ -41,6 +43,10 @@ class Reactor {
   static Reactor* Current() noexcept;
   bool IsCurrent() const noexcept { return Current() == this; }
   std::uint32_t index() const noexcept { return index_; }
+
+  // Has a ring to receive and send with; before Run. It lives until Run has returned.
+  void SetRing(Ring* ring) noexcept { ring_ = ring; }
+  Ring* ring() const noexcept { return ring_; }
 
   // Runs until Stop, on the thread that calls.
   void Run();
@@ -72,6 +78,9 @@ class Reactor {
   // Runs work.OnTurnEnd() when the present turn ends or, outside a turn, soon.
   void AtTurnEnd(TurnEnd& work);
 
+  // While the turn ends: true if others are still to come.
+  bool HasTurnEnds() const noexcept { return turn_end_first_ != nullptr; }
+
   // Everything that happens in answer to one event of the loop: output collected in it leaves at
   // its end. Turns nest; the outermost counts.
   class Turn {
@@ -80,7 +89,8 @@ class Reactor {
       if (reactor_.turn_depth_++ == 0) reactor_.RefreshNow();
     }
     ~Turn() {
-      if (--reactor_.turn_depth_ == 0) reactor_.EndTurn();
+      if (reactor_.turn_depth_ == 1) reactor_.EndTurn();
+      --reactor_.turn_depth_;
     }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
@@ -102,6 +112,7 @@ class Reactor {
   TurnEnd* turn_end_first_ = nullptr;
   TurnEnd* turn_end_last_ = nullptr;
   int turn_depth_ = 0;
+  Ring* ring_ = nullptr;
   bool flush_posted_ = false;
   Clock::time_point alarm_at_ = Clock::time_point::max();
   // Last, so that what handlers still hold when the loop is destroyed finds the rest alive.

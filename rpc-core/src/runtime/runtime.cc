@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <atomic>
 #include <latch>
+#include <string>
 #include <thread>
 #include <utility>
 
 #include "buffer/io_budget.h"
 #include "runtime/runtime_core.h"
 #include "weir/detail/client_call.h"
+#include "weir/log.h"
 
 namespace weir {
 namespace {
@@ -40,9 +42,23 @@ RuntimeCore::RuntimeCore(const ThreadOptions& options)
     }
     threads_.emplace_back([this] { handlers_->Run(); });
   }
+  if (model_ == ThreadModel::kProactor) OpenRings();
   for (const auto& reactor : reactors_) {
     threads_.emplace_back([&reactor = *reactor] { reactor.Run(); });
   }
+}
+
+void RuntimeCore::OpenRings() {
+  for (const auto& reactor : reactors_) {
+    Result<std::unique_ptr<Ring>> ring = Ring::Open(*reactor);
+    if (!ring.ok()) {
+      LogWarning("io_uring cannot be used, so epoll is: " + std::string(ring.status().message()));
+      rings_.clear();
+      return;
+    }
+    rings_.push_back(*std::move(ring));
+  }
+  for (std::size_t i = 0; i < rings_.size(); ++i) reactors_[i]->SetRing(rings_[i].get());
 }
 
 RuntimeCore::~RuntimeCore() {

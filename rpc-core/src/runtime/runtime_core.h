@@ -9,6 +9,7 @@
 
 #include "runtime/reactor.h"
 #include "runtime/relay.h"
+#include "runtime/ring.h"
 #include "runtime/worker_pool.h"
 #include "weir/runtime.h"
 
@@ -51,11 +52,15 @@ class RuntimeCore {
   }
 
  private:
+  // Gives every reactor a ring, or none of them.
+  void OpenRings();
+
   const ThreadModel model_;
   std::vector<std::unique_ptr<Reactor>> reactors_;
   std::unique_ptr<Reactor> handlers_;
   std::vector<std::unique_ptr<Relay>> to_handlers_;  // one per reactor
   std::vector<std::unique_ptr<Relay>> from_handlers_;
+  std::vector<std::unique_ptr<Ring>> rings_;
   WorkerPool workers_;
   std::vector<std::thread> threads_;
 };

@@ -20,6 +20,7 @@ constexpr Named kNames[] = {
     {ThreadModel::kMultiReactor, "multi_reactor"},
     {ThreadModel::kMultiReactorWorkers, "multi_reactor_workers"},
     {ThreadModel::kIoThreads, "io_threads"},
+    {ThreadModel::kProactor, "proactor"},
 };
 
 constexpr auto kModels = [] {

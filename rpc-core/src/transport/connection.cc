@@ -10,6 +10,7 @@
 #include "buffer/io_budget.h"
 #include "transport/farewell.h"
 #include "transport/readiness_io.h"
+#include "transport/ring_io.h"
 
 namespace weir {
 namespace {
@@ -45,7 +46,11 @@ Connection::Connection(Reactor& reactor, Socket socket, std::unique_ptr<Protocol
   };
   asio::error_code ignored;
   socket.non_blocking(true, ignored);
-  io_ = std::make_unique<ReadinessIo>(*this, std::move(socket));
+  if (Ring* ring = reactor.ring(); ring != nullptr) {
+    io_ = std::make_unique<RingIo>(*this, *ring, socket.release(ignored));
+  } else {
+    io_ = std::make_unique<ReadinessIo>(*this, std::move(socket));
+  }
 }
 
 Connection::~Connection() = default;
@@ -59,14 +64,14 @@ void Connection::Start() {
 std::size_t Connection::ReadAvailable(int descriptor) {
   const Ref<Connection> keep = Ref<Connection>::Share(this);
   std::size_t total = 0;
-  for (int i = 0; i < kReadsPerTurn && wants_input() && !PausedForBudget(); ++i) {
+  for (int i = 0; i < kReadsPerTurn && MayReadNow(); ++i) {
     iovec vectors[2];
     const int count = protocol_->PrepareRead(reactor_.scratch(), vectors);
     const ssize_t bytes = ::readv(descriptor, vectors, count);
     if (bytes < 0 && errno == EINTR) continue;
     if (bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
     if (bytes <= 0) {
-      OnInputEnded(bytes < 0 ? errno : 0);
+      OnEnded(bytes < 0 ? errno : 0);
       break;
     }
     const std::size_t room = vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
@@ -81,15 +86,24 @@ std::size_t Connection::ReadAvailable(int descriptor) {
   return total;
 }
 
-void Connection::OnInputEnded(int error) {
+void Connection::OnInput(std::string_view bytes) {
+  if (Status status = protocol_->OnInput(bytes); !status.ok()) {
+    CloseWhenWritten(std::move(status));
+  } else if (outbox_.size() >= kWriteEarly) {
+    Write(true);
+  }
+}
+
+void Connection::OnEnded(int error) {
   Close(Unavailable(error == 0 ? "the peer closed the connection"
                                : "the connection broke: " + ErrorText(error)));
 }
 
-bool Connection::PausedForBudget() {
-  if (!IoBudget::reads_must_pause()) return false;
+bool Connection::MayReadNow() {
+  if (!wants_input()) return false;
+  if (!IoBudget::reads_must_pause()) return true;
   reactor_.SetTimer(timer_, reactor_.now() + kBudgetPause);
-  return true;
+  return false;
 }
 
 void Connection::PauseReading() {
@@ -151,6 +165,7 @@ void Connection::CloseWhenWritten(Status reason) {
   closing_ = true;
   closing_reason_ = std::move(reason);
   if (outbox_.empty()) return Close(closing_reason_);
+  io_->PauseReading();
   reactor_.SetTimer(timer_, reactor_.now() + kLinger);
   Flush();
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "buffer/outbox.h"
 #include "runtime/reactor.h"
@@ -65,20 +66,24 @@ class Connection final : public RefCounted, public TurnEnd {
   // For its SocketIo, within a turn.
   // True while what the peer says is to be read.
   bool wants_input() const noexcept { return takes_input() && !is_reading_paused(); }
+  // The same now. If the I/O budget is exhausted, reading goes on a little later.
+  bool MayReadNow();
   // Reads what has arrived, up to a number of reads, and acts on it; returns how many bytes. If it
   // still wants input then, there may be more.
   std::size_t ReadAvailable(int descriptor);
+  // Acts on bytes that were read elsewhere.
+  void OnInput(std::string_view bytes);
   // The peer has closed, or something broke if `error` is not 0.
-  void OnInputEnded(int error);
+  void OnEnded(int error);
   // Output that was left can go on.
-  void GoOnWriting() { Write(false); }
+  void GoOnWriting() {
+    if (!flush_due_) Write(false);
+  }
 
  private:
   ~Connection() override;
 
   void OnTurnEnd() override;
-  // True if the I/O budget is exhausted: reading goes on a little later.
-  bool PausedForBudget();
   void Write(bool now);
   void SayGoodbye();
 

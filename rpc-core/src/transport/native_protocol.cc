@@ -40,6 +40,15 @@ void NativeProtocol::OnOpen(Connection& connection) {
 }
 
 Status NativeProtocol::OnBytes(std::size_t bytes) {
+  return Read(bytes);
+}
+
+Status NativeProtocol::OnInput(std::string_view bytes) {
+  return Read(bytes);
+}
+
+template <class Bytes>
+Status NativeProtocol::Read(Bytes bytes) {
   last_read_ = reactor().now();
   pinged_ = false;
   Status status = reader_.Consume(bytes, [this](wire::Frame& frame) { return Receive(frame); });

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "transport/connection.h"
 #include "transport/protocol.h"
@@ -38,6 +39,7 @@ class NativeProtocol : public Protocol {
  public:
   int PrepareRead(wire::Scratch& scratch, iovec* vectors) final;
   Status OnBytes(std::size_t bytes) final;
+  Status OnInput(std::string_view bytes) final;
   void OnOpen(Connection& connection) final;
   void OnDrained() override;
   void OnClosed(const Status& reason) final;
@@ -81,6 +83,9 @@ class NativeProtocol : public Protocol {
   bool violated() const noexcept { return violated_; }
 
  private:
+  // Reads frames out of bytes, wherever they are.
+  template <class Bytes>
+  Status Read(Bytes bytes);
   // Acts on a frame, unless an earlier one had the connection closed.
   Status Receive(wire::Frame& frame);
   Status OnFrame(wire::Frame& frame);

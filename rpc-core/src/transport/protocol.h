@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <string_view>
 
 #include "weir/status.h"
 
@@ -28,6 +29,8 @@ class Protocol {
   // `bytes` have been read there. A failure closes the connection, after what the protocol still
   // wrote has left.
   virtual Status OnBytes(std::size_t bytes) = 0;
+  // These bytes have been read elsewhere; valid during the call. Otherwise as OnBytes.
+  virtual Status OnInput(std::string_view bytes) = 0;
   // All output has been written.
   virtual void OnDrained() = 0;
   // The connection is closed; the last call. `reason` is never OK.

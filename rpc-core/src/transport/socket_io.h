@@ -1,5 +1,6 @@
 // SocketIo: how the bytes of a connection get from and to its socket. ReadinessIo is told by epoll
-// when the socket is ready, and then reads and writes itself.
+// when the socket is ready, and then reads and writes itself; RingIo has the kernel do it and is
+// told when it is done.
 #pragma once
 
 #include <cstddef>

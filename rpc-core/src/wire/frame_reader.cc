@@ -74,6 +74,13 @@ Status FrameReader::ConsumeBytes(std::size_t bytes, SinkRef sink) {
   return Feed(scratch_->data(), bytes - own, sink);
 }
 
+Status FrameReader::ConsumeElsewhere(std::string_view bytes, SinkRef sink) {
+  bytes_read_ += bytes.size();
+  scratch_ = nullptr;
+  own_room_ = 0;
+  return Feed(bytes.data(), bytes.size(), sink);
+}
+
 void FrameReader::Keep(const char* at, std::size_t bytes) {
   if (!kept_) {
     kept_ = Block::Allocate(bytes);
@@ -204,7 +211,7 @@ Status FrameReader::Deliver(const char* head, SinkRef sink) {
 
 std::size_t FrameReader::TakeAttachment(const char* at, std::size_t bytes) {
   const std::size_t part = std::min(bytes, attachment_missing_);
-  if (!piece_ && part >= kShareFrom) {
+  if (!piece_ && part >= kShareFrom && scratch_ != nullptr) {
     attachment_.Append(BufferSlice{Ref<>::Share(scratch_), {at, part}});
     attachment_missing_ -= part;
     return part;

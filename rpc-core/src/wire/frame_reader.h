@@ -56,6 +56,12 @@ class FrameReader {
     return ConsumeBytes(bytes, SinkRef(sink));
   }
 
+  // The same with bytes that were read elsewhere and are valid during the call.
+  template <class F>
+  Status Consume(std::string_view bytes, F&& sink) {
+    return ConsumeElsewhere(bytes, SinkRef(sink));
+  }
+
   // Within the sink: the frames behind this one are kept and not delivered until Resume, before
   // which nothing more may be read.
   void Stop() noexcept { stopped_ = true; }
@@ -89,9 +95,10 @@ class FrameReader {
   };
 
   Status ConsumeBytes(std::size_t bytes, SinkRef sink);
+  Status ConsumeElsewhere(std::string_view bytes, SinkRef sink);
   Status ResumeKept(SinkRef sink);
   void Keep(const char* at, std::size_t bytes);
-  // Parses bytes of the scratch.
+  // Parses bytes of the scratch or, if there is none, of memory that is not to be shared.
   Status Feed(const char* at, std::size_t bytes, SinkRef sink);
   Status ReadHeader(const char* at);
   Status CheckMagic(const char* at, std::size_t bytes) const;
