@@ -115,12 +115,13 @@ int Bench(const BenchRequest& request) {
       request.plan.rate > 0 ? request.threads : std::min(request.threads, request.plan.concurrency);
   const auto runtime = std::make_shared<Runtime>(
       ThreadOptions{.model = ThreadModel::kMultiReactor, .reactors = threads});
-  auto channel =
-      std::make_unique<Channel>(call->url, ChannelOptions{.load_balance = request.call.load_balance,
-                                                          .connect_timeout = request.call.timeout,
-                                                          .registry_patience = request.call.timeout,
-                                                          .max_waiting_calls = kMaxWaitingCalls,
-                                                          .runtime = runtime});
+  auto channel = std::make_unique<Channel>(
+      call->url, ChannelOptions{.load_balance = request.call.load_balance,
+                                .connect_timeout = request.call.timeout,
+                                .connections_per_provider = request.connections,
+                                .registry_patience = request.call.timeout,
+                                .max_waiting_calls = kMaxWaitingCalls,
+                                .runtime = runtime});
   if (!channel->status().ok()) return Fail(channel->status());
   if (const Status status = TryOnce(*channel, *call); !status.ok()) return FailCall(status);
 
@@ -130,6 +131,7 @@ int Bench(const BenchRequest& request) {
   measured.method = std::string(call->info().full_name);
   measured.plan = request.plan;
   measured.threads = threads;
+  measured.connections = request.connections;
   LoadedCall loaded{.method = &call->info(),
                     .request = call->message->SerializeAsString(),
                     .options = call->options,

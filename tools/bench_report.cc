@@ -138,6 +138,7 @@ std::string ReportJson(const Measured& measured, bool histogram) {
                  {"concurrency", nullptr},
                  {"rate", nullptr},
                  {"threads", measured.threads},
+                 {"connections", measured.connections},
                  {"seconds", measured.seconds},
                  {"interrupted", measured.interrupted},
                  {"calls", tally.ended()},

@@ -31,6 +31,7 @@ struct Measured {
   std::string method;
   LoadPlan plan;
   std::uint32_t threads = 1;
+  std::uint32_t connections = 1;
   double seconds = 0;
   bool interrupted = false;
   std::size_t request_bytes = 0;  // of each request's message

@@ -69,6 +69,10 @@ void AddBenchOptions(CLI::App& app, BenchRequest& request) {
   app.add_option("--threads", request.threads, "Threads that make the calls")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  app.add_option("--connections", request.connections,
+                 "Connections to each provider from each thread, at most")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.add_flag("--json", request.json, "For programs");
   app.add_flag("--histogram", request.histogram, "Shows how the latencies are spread, too");
   app.add_flag("--progress", request.progress,

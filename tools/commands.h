@@ -30,6 +30,7 @@ struct BenchRequest {
   CallRequest call;
   LoadPlan plan;
   std::uint32_t threads = 1;
+  std::uint32_t connections = 1;  // to each provider, from each thread
   bool json = false;
   bool histogram = false;
   bool progress = false;  // even if standard error is no terminal

@@ -66,6 +66,7 @@ TEST_F(WeirBench, ClosedLoopMakesAsManyCallsAsAskedAndCountsThemByProvider) {
                                "--warmup", "50ms", "--json", "--histogram"})));
   EXPECT_EQ(report["loop"], "closed");
   EXPECT_EQ(report["method"], "weir.test.Echo/Plain");
+  EXPECT_EQ(report["connections"], 3);
   EXPECT_EQ(report["calls"], 2001);
   EXPECT_EQ(report["ok"], 2001);
   EXPECT_TRUE(report["failed"].empty());
@@ -194,6 +195,7 @@ TEST_F(WeirBench, MistakesAreOneLineThatNamesThemAndExitCode2) {
            {{"--warmup", "long"}, "--warmup"},
            {{"--calls", "0"}, "--calls"},
            {{"--threads", "0"}, "--threads"},
+           {{"--connections", "65"}, "--connections"},
            {{"--timeout", "-1s"}, "--timeout"},
            {{"--load-balance", "robin"}, "round_robin"},
            {{"--histogramm"}, "--histogramm"}}) {
