@@ -60,10 +60,10 @@ class WeirBench : public ::testing::Test {
 TEST_F(WeirBench, ClosedLoopMakesAsManyCallsAsAskedAndCountsThemByProvider) {
   EchoProgram one(Registry());
   EchoProgram two(Registry());
-  const json report =
-      Report(RunWeir(EchoLine("bench", Registry(), "Plain", R"({"payload": "aGVsbG8="})",
-                              {"--calls", "2001", "--concurrency", "7", "--threads", "2",
-                               "--warmup", "50ms", "--json", "--histogram"})));
+  const json report = Report(
+      RunWeir(EchoLine("bench", Registry(), "Plain", R"({"payload": "aGVsbG8="})",
+                       {"--calls", "2001", "--concurrency", "7", "--threads", "2", "--connections",
+                        "3", "--warmup", "50ms", "--json", "--histogram"})));
   EXPECT_EQ(report["loop"], "closed");
   EXPECT_EQ(report["method"], "weir.test.Echo/Plain");
   EXPECT_EQ(report["connections"], 3);
