@@ -50,7 +50,13 @@ class Calls : public ::testing::TestWithParam<ThreadModel> {
   Echo::Stub echo_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Models, Calls, ::testing::ValuesIn(AllThreadModels()),
+std::vector<ThreadModel> ModelsInOneProcess() {
+  std::vector<ThreadModel> models(AllThreadModels().begin(), AllThreadModels().end());
+  std::erase(models, ThreadModel::kPrefork);
+  return models;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Calls, ::testing::ValuesIn(ModelsInOneProcess()),
                          [](const auto& model) {
                            return std::string(ThreadModelName(model.param));
                          });

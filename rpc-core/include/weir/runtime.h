@@ -24,6 +24,8 @@ enum class ThreadModel : std::uint8_t {
   kMultiReactorWorkers,   // the same; plain handlers run on a pool of workers
   kIoThreads,  // N reactors read, parse and write; one thread runs every handler, so that handlers
                // need no locks; (weir.blocking) methods alone run on workers, beside it
+  kPrefork,    // N processes, each a kSingleReactor, and a master that keeps them running; only for
+               // Server::Run, anything else has one reactor
   kProactor,   // as kMultiReactor, receiving and sending through io_uring; logs a line and uses
                // epoll where the build, the kernel or the container does not allow it
 };
@@ -37,7 +39,8 @@ Result<ThreadModel> ParseThreadModel(std::string_view name);
 
 struct ThreadOptions {
   ThreadModel model = ThreadModel::kMultiReactor;
-  // Reactor threads. 0: one per core. kSingleReactor and kSingleReactorWorkers always have one.
+  // Reactor threads; with kPrefork worker processes. 0: one per core. kSingleReactor and
+  // kSingleReactorWorkers always have one.
   std::uint32_t reactors = 0;
   // Threads for methods marked (weir.blocking) in every model, and for all plain handlers in those
   // with workers. Started with the first call that needs one.

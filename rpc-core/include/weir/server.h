@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -83,7 +84,7 @@ struct ServerStats {
   std::uint64_t protocol_errors = 0;  // connections closed for what they sent
 };
 
-// A resource; thread-safe but for Listen, Add and RegisterAt, which come before Start.
+// A resource; thread-safe but for what comes before Start.
 class Server {
  public:
   explicit Server(ServerOptions options = {});
@@ -93,6 +94,11 @@ class Server {
 
   // Adds a service. A mistake (two services of one name) is reported by Start.
   void Add(std::unique_ptr<Service> service);
+  // `start` is called once by Start, or by Run in each worker process (ThreadModel::kPrefork),
+  // before anything is served: the place to Add services and to make what has threads, such as
+  // channels, engines and registries, which a fork would not carry over. Its failure is that of
+  // Start.
+  void OnWorkerStart(std::function<Status(Server&)> start);
   // Announces all services in a registry once the port listens. A mistake in the URL is reported by
   // Start; an unreachable registry is not one: the announcement is made as soon as it can be.
   void RegisterAt(std::string_view registry_url, RegistrationOptions options = {});
@@ -102,12 +108,15 @@ class Server {
   // and Add and RegisterAt may still follow. Optional: Start does it otherwise.
   Status Listen();
   // Listens, registers, returns. The status names a port in use, an unknown scheme, and so on.
+  // FAILED_PRECONDITION with ThreadModel::kPrefork, which Run alone can serve.
   Status Start();
   // After Start: waits until consumers can see this server in every registry it was given.
   // DEADLINE_EXCEEDED names the registry and why it cannot be reached.
   Status WaitUntilRegistered(std::chrono::milliseconds timeout);
   // Start, then serve until SIGTERM or SIGINT, then drain. Returns an exit code: 0, or 1 after
-  // printing one line to standard error.
+  // printing one line to standard error. With ThreadModel::kPrefork this process is the master of
+  // the workers and returns when they have ended; workers never return from here. SIGHUP replaces
+  // them one by one. stats() and MetricsText() are those of the process that asks.
   int Run();
   // Leaves without failing a call: withdraws from the registries, tells the peers (GOAWAY),
   // finishes what runs, closes. Returns when done or when drain_timeout has passed.

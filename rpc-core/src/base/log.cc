@@ -1,15 +1,21 @@
 #include "weir/log.h"
 
+#include "base/log_prefix.h"
+
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 
 namespace weir {
 namespace {
 
+// Never destroyed, as the sinks.
+const std::string* g_prefix = nullptr;
 std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) noexcept {
@@ -55,6 +61,10 @@ void SetLogSink(LogSink sink) {
   sinks.replaced = std::move(replaced);
 }
 
+void SetLogPrefix(std::string prefix) {
+  g_prefix = new std::string(std::move(prefix));
+}
+
 void SetLogLevel(LogLevel level) noexcept {
   g_level.store(level, std::memory_order_relaxed);
 }
@@ -71,6 +81,8 @@ void Log(LogLevel level, std::string_view line) {
     const std::lock_guard lock(sinks.mutex);
     replaced = sinks.replaced;
   }
+  const std::string prefixed = g_prefix == nullptr ? "" : *g_prefix + std::string(line);
+  if (g_prefix != nullptr) line = prefixed;
   if (replaced) {
     (*replaced)(level, line);
   } else {

@@ -19,16 +19,21 @@ std::uint32_t ReactorsOf(const ThreadOptions& options) {
   switch (options.model) {
     case ThreadModel::kSingleReactor:
     case ThreadModel::kSingleReactorWorkers:
+    case ThreadModel::kPrefork:
       return 1;
     default:
-      if (options.reactors > 0) return options.reactors;
-      return std::max(1u, std::thread::hardware_concurrency());
+      return detail::ReactorsOrCores(options);
   }
 }
 
 }  // namespace
 
 namespace detail {
+
+std::uint32_t ReactorsOrCores(const ThreadOptions& options) noexcept {
+  if (options.reactors > 0) return options.reactors;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
 
 RuntimeCore::RuntimeCore(const ThreadOptions& options)
     : model_(options.model), workers_(options.workers, options.max_queued_work) {

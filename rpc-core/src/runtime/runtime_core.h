@@ -15,6 +15,9 @@
 
 namespace weir::detail {
 
+// ThreadOptions::reactors, or as many as there are cores.
+std::uint32_t ReactorsOrCores(const ThreadOptions& options) noexcept;
+
 class RuntimeCore {
  public:
   explicit RuntimeCore(const ThreadOptions& options);

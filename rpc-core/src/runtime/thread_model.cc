@@ -20,6 +20,7 @@ constexpr Named kNames[] = {
     {ThreadModel::kMultiReactor, "multi_reactor"},
     {ThreadModel::kMultiReactorWorkers, "multi_reactor_workers"},
     {ThreadModel::kIoThreads, "io_threads"},
+    {ThreadModel::kPrefork, "prefork"},
     {ThreadModel::kProactor, "proactor"},
 };
 

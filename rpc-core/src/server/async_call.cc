@@ -11,7 +11,7 @@ AsyncCall::AsyncCall(ServerConnection& server, Connection& connection, const Ser
     : ServerCall(server.facts(), *method.bound->info),
       server_(server),
       connection_(Ref<Connection>::Share(&connection)),
-      handlers_(server.state().runtime.handlers()),
+      handlers_(server.state().runtime().handlers()),
       method_(method),
       id_(id),
       checksum_(checksum),
@@ -73,7 +73,7 @@ bool AsyncCall::RunOnWorker(WorkerPool& workers, std::string_view body) {
 void AsyncCall::RunOnHandlers(std::string_view body) {
   kept_body_ = body;
   AddRef();
-  server_.state().runtime.ToHandlers(connection_->reactor(), &run_node_);
+  server_.state().runtime().ToHandlers(connection_->reactor(), &run_node_);
 }
 
 void AsyncCall::RunKept() noexcept {
@@ -89,7 +89,7 @@ void AsyncCall::TellHandler() {
   if (handlers_ == nullptr) return EmitCancel();
   MarkCancelled();
   AddRef();
-  server_.state().runtime.ToHandlers(connection_->reactor(), &cancel_node_);
+  server_.state().runtime().ToHandlers(connection_->reactor(), &cancel_node_);
 }
 
 void AsyncCall::Cancelled() {
@@ -160,7 +160,7 @@ void AsyncCall::Send() noexcept {
   if (reactor.IsCurrent()) return SendOnReactor();
   AddRef();
   if (handlers_ != nullptr && handlers_->IsCurrent()) {
-    server_.state().runtime.FromHandlers(reactor, &send_node_);
+    server_.state().runtime().FromHandlers(reactor, &send_node_);
   } else {
     reactor.Post(&send_node_);
   }

@@ -1,18 +1,16 @@
-// Listener: the listening socket of a server and what it does when descriptors run out.
+// Listener: accepts from a listening socket; what it does when descriptors run out.
 #pragma once
 
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "runtime/reactor.h"
+#include "server/listening_socket.h"
 #include "server/socket_file.h"
 #include "transport/socket.h"
 #include "weir/address.h"
-#include "weir/server.h"
-#include "weir/status.h"
 
 namespace weir {
 
@@ -25,28 +23,23 @@ class Listener : public std::enable_shared_from_this<Listener> {
   // Called on the listener's reactor with a socket that belongs to the chosen one.
   using Accepted = std::function<void(Reactor&, Socket)>;
 
-  // `options` must outlive it.
-  Listener(Reactor& reactor, const ServerOptions& options, Choose choose, Accepted accepted);
+  // Not yet accepting. The socket may be open in other processes, too.
+  Listener(Reactor& reactor, ListeningSocket socket, Choose choose, Accepted accepted);
   ~Listener();
 
-  // Binds and listens; not yet accepting. Any thread, before Start. The status names the address
-  // and what is wrong with it.
-  Status Open(const Address& address);
   const Address& address() const noexcept { return bound_; }  // with the real port
-  // On the reactor. After Close neither function is called; what is under way keeps the listener.
+  // On the reactor. After Close only what was accepted before it is still handed over; what is
+  // under way keeps the listener.
   void Start() { Accept(); }
   void Close();
 
  private:
   using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
-  Status OpenTcp(const Address& address);
-  Status OpenUnix(const Address& address);
   void Accept();
   void OnError(const asio::error_code& error);
 
   Reactor& reactor_;
-  const ServerOptions& options_;
   Choose choose_;
   Accepted accepted_;
   Acceptor acceptor_;

@@ -78,19 +78,20 @@ class PlainCall final : public detail::ServerCall {
 
 // Where handlers are called back.
 Reactor& HandlersOf(ServerState& state, ServerShard& shard) {
-  Reactor* const handlers = state.runtime.handlers();
+  Reactor* const handlers = state.runtime().handlers();
   return handlers == nullptr ? *shard.reactor : *handlers;
 }
 
 }  // namespace
 
-ServerState::ServerState(ServerOptions server_options, std::shared_ptr<Runtime> server_runtime)
-    : options(std::move(server_options)),
-      terms(TermsOf(options.limits)),
-      runtime(server_runtime->core()) {
-  for (std::uint32_t i = 0; i < runtime.size(); ++i) {
+ServerState::ServerState(ServerOptions server_options)
+    : options(std::move(server_options)), terms(TermsOf(options.limits)) {}
+
+void ServerState::RunOn(detail::RuntimeCore& core) {
+  runtime_ = &core;
+  for (std::uint32_t i = 0; i < core.size(); ++i) {
     shards.push_back(std::make_unique<ServerShard>());
-    shards.back()->reactor = &runtime.reactor(i);
+    shards.back()->reactor = &core.reactor(i);
   }
 }
 
@@ -138,7 +139,7 @@ Status ServerConnection::OnRequest(wire::Frame& frame) {
   }
   ServerShard::Count(shard_.calls_started);
   if (method->bound->form == detail::HandlerForm::kPlain && !RunsOnWorker(*method) &&
-      state_->runtime.handlers() == nullptr) {
+      state_->runtime().handlers() == nullptr) {
     RunPlain(*method, frame, meta, std::move(metadata));
   } else {
     RunAsync(*method, frame, meta, std::move(metadata));
@@ -148,7 +149,7 @@ Status ServerConnection::OnRequest(wire::Frame& frame) {
 
 bool ServerConnection::RunsOnWorker(const ServedMethod& method) const noexcept {
   if (method.bound->info->blocking) return true;
-  return method.bound->form == detail::HandlerForm::kPlain && state_->runtime.plain_on_workers();
+  return method.bound->form == detail::HandlerForm::kPlain && state_->runtime().plain_on_workers();
 }
 
 const ServedMethod* ServerConnection::FindMethod(const wire::RequestMeta& meta, Status* status) {
@@ -218,10 +219,10 @@ void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
   const auto keep = detail::ServerCallRef::Share(call);
   call->Prepare(frame, meta, std::move(metadata));
   if (RunsOnWorker(method)) {
-    if (!call->RunOnWorker(state_->runtime.workers(), frame.body)) {
+    if (!call->RunOnWorker(state_->runtime().workers(), frame.body)) {
       call->FailNotStarted(ResourceExhausted("all workers are busy and their queue is full"));
     }
-  } else if (state_->runtime.handlers() != nullptr) {
+  } else if (state_->runtime().handlers() != nullptr) {
     call->RunOnHandlers(frame.body);
   } else {
     call->Run(frame.body);

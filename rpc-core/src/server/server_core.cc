@@ -44,38 +44,66 @@ std::string RoutableHost() {
 }  // namespace
 
 Status ServerCore::Listen() {
-  if (listener_) return FailedPrecondition("the server listens already");
+  if (!sockets_.empty() || started_) return FailedPrecondition("the server listens already");
+  if (is_prefork() && runtime_) {
+    return FailedPrecondition(
+        "thread model prefork makes a runtime in each worker; leave ServerOptions::runtime empty");
+  }
   const Result<Address> address = Address::Parse(state_->options.listen);
   if (!address.ok()) return address.status();
-  max_connections_ = MaxConnections(state_->options.limits);
-  listener_ = std::make_shared<Listener>(
-      runtime_->core().reactor(0), state_->options,
-      [this]() -> Reactor& { return ChooseReactor(); },
-      [this](Reactor& reactor, Socket socket) { OnAccepted(reactor, std::move(socket)); });
-  if (Status status = listener_->Open(*address); !status.ok()) {
-    listener_.reset();
+  Result<ListeningSocket> socket = ListeningSocket::Open(*address, state_->options);
+  if (!socket.ok()) return std::move(socket).status();
+  bound_ = socket->address();
+  address_ = *AddressFor({});
+  sockets_.push_back(*std::move(socket));
+  if (!is_prefork()) return {};
+  Status status = ListenForWorkers();
+  if (!status.ok()) Unlisten();
+  return status;
+}
+
+void ServerCore::Unlisten() {
+  sockets_.clear();
+  bound_ = {};
+  address_.clear();
+}
+
+Status ServerCore::Start(Server& server) {
+  if (started_) return FailedPrecondition("the server was started already");
+  if (is_prefork()) {
+    return FailedPrecondition(
+        "thread model prefork forks its workers: call Run() instead of Start()");
+  }
+  if (auto start = std::exchange(on_worker_start_, nullptr)) {
+    if (Status status = start(server); !status.ok()) return status;
+  }
+  if (!mistake_.ok()) return mistake_;
+  if (sockets_.empty()) {
+    if (Status status = Listen(); !status.ok()) return status;
+  }
+  if (Status status = Register(state_->services.ServiceNames()); !status.ok()) {
+    registrations_.clear();
+    registries_.clear();
+    Unlisten();
     return status;
   }
-  address_ = *AddressFor({});
+  ListeningSocket socket = std::move(sockets_.front());
+  sockets_.clear();
+  Serve(std::move(socket));
+  LogInfo("serving on " + bound_.ToString());
   return {};
 }
 
-Status ServerCore::Start() {
-  if (started_) return FailedPrecondition("the server was started already");
-  if (!mistake_.ok()) return mistake_;
-  if (!listener_) {
-    if (Status status = Listen(); !status.ok()) return status;
-  }
-  if (Status status = Register(); !status.ok()) {
-    registrations_.clear();
-    registries_.clear();
-    listener_.reset();
-    return status;
-  }
+void ServerCore::Serve(ListeningSocket socket) {
+  if (!runtime_) runtime_ = std::make_shared<Runtime>(state_->options.threads);
+  state_->RunOn(runtime_->core());
+  max_connections_ = MaxConnections(state_->options.limits);
+  Reactor& reactor = runtime_->core().reactor(0);
+  listener_ = std::make_shared<Listener>(
+      reactor, std::move(socket), [this]() -> Reactor& { return ChooseReactor(); },
+      [this](Reactor& owner, Socket accepted) { OnAccepted(owner, std::move(accepted)); });
   started_ = true;
-  runtime_->core().reactor(0).PostFunction([this] { listener_->Start(); });
-  LogInfo("serving on " + listener_->address().ToString());
-  return {};
+  reactor.PostFunction([this] { listener_->Start(); });
 }
 
 Status ServerCore::WaitUntilRegistered(std::chrono::milliseconds timeout) {
@@ -90,7 +118,7 @@ Status ServerCore::WaitUntilRegistered(std::chrono::milliseconds timeout) {
 }
 
 Result<std::string> ServerCore::AddressFor(const RegistrationOptions& options) const {
-  Address address = listener_->address();
+  Address address = bound_;
   if (!options.address.empty()) {
     Result<Address> given = Address::Parse(options.address);
     if (!given.ok()) return std::move(given).status();
@@ -109,7 +137,7 @@ Result<std::string> ServerCore::AddressFor(const RegistrationOptions& options) c
   return address.ToString();
 }
 
-Status ServerCore::Register() {
+Status ServerCore::Register(const std::vector<std::string>& services) {
   for (const Wanted& wanted : wanted_) {
     if (wanted.options.weight < kWeightUnset || wanted.options.weight > kMaxWeight) {
       return InvalidArgument("weight " + std::to_string(wanted.options.weight) +
@@ -119,7 +147,7 @@ Status ServerCore::Register() {
     if (!address.ok()) return address.status();
     Result<std::shared_ptr<Registry>> registry = Registries().Open(wanted.url);
     if (!registry.ok()) return std::move(registry).status();
-    for (const std::string& service : state_->services.ServiceNames()) {
+    for (const std::string& service : services) {
       auto registration =
           (*registry)->Register({service, *address, wanted.options.weight, wanted.options.facts});
       if (!registration.ok()) return std::move(registration).status();
@@ -143,7 +171,7 @@ void ServerCore::OnAccepted(Reactor& reactor, Socket socket) {
   }
   std::string peer = PeerOf(socket);
   if (peer.empty()) return;
-  if (listener_->address().is_unix()) {
+  if (bound_.is_unix()) {
     const Status applied = Apply(state_->options.socket, socket.native_handle(), AF_UNIX);
     if (!applied.ok()) LogWarning(applied.message());
   }
@@ -175,17 +203,12 @@ void ServerCore::OnEveryConnection(const std::function<void(ServerConnection&)>&
 }
 
 void ServerCore::CloseListener() {
-  std::latch closed(1);
   Reactor& reactor = runtime_->core().reactor(0);
-  const auto close = [&] {
-    listener_->Close();
-    closed.count_down();
-  };
-  if (reactor.IsCurrent()) {
-    close();
-  } else {
-    reactor.PostFunction(close);
-  }
+  if (reactor.IsCurrent()) return listener_->Close();
+  reactor.PostFunction([this] { listener_->Close(); });
+  // What was accepted before is on its way behind it.
+  std::latch closed(1);
+  reactor.PostFunction([&reactor, &closed] { reactor.PostFunction([&] { closed.count_down(); }); });
   closed.wait();
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "server/listener.h"
+#include "server/listening_socket.h"
 #include "server/server_connection.h"
 #include "server/server_state.h"
 #include "transport/socket.h"
@@ -25,8 +26,7 @@ namespace weir::detail {
 class ServerCore {
  public:
   explicit ServerCore(ServerOptions options)
-      : runtime_(options.runtime ? options.runtime : std::make_shared<Runtime>(options.threads)),
-        state_(std::make_shared<ServerState>(std::move(options), runtime_)) {}
+      : runtime_(options.runtime), state_(std::make_shared<ServerState>(std::move(options))) {}
   ~ServerCore() { Stop(); }
 
   void Add(std::unique_ptr<Service> service) {
@@ -38,11 +38,18 @@ class ServerCore {
   }
 
   Status Listen();
-  Status Start();
+  void OnWorkerStart(std::function<Status(Server&)> start) { on_worker_start_ = std::move(start); }
+  bool is_prefork() const noexcept {
+    return state_->options.threads.model == ThreadModel::kPrefork;
+  }
+  Status Start(Server& server);
+  // kPrefork: returns when all processes have ended, in the master alone. A child calls `destroy`,
+  // which destroys this, before it ends.
+  Status RunPrefork(Server& server, const std::function<void()>& destroy);
   Status WaitUntilRegistered(std::chrono::milliseconds timeout);
   void Drain();
   void Stop();
-  std::uint16_t port() const noexcept { return listener_ ? listener_->address().port : 0; }
+  std::uint16_t port() const noexcept { return bound_.port; }
   std::string address() const { return address_; }
   ServerStats stats() const noexcept;
 
@@ -52,7 +59,13 @@ class ServerCore {
     RegistrationOptions options;
   };
 
-  Status Register();
+  Status ListenForWorkers();
+  Result<std::vector<std::string>> ServeAsWorker(Server& server, std::uint32_t slot);
+  // Makes the runtime and accepts from the socket.
+  void Serve(ListeningSocket socket);
+  // Gives the address back.
+  void Unlisten();
+  Status Register(const std::vector<std::string>& services);
   // Withdraws from the registries; true if there was something to withdraw.
   bool Withdraw();
   Result<std::string> AddressFor(const RegistrationOptions& options) const;
@@ -62,12 +75,15 @@ class ServerCore {
   void OnEveryConnection(const std::function<void(ServerConnection&)>& work);
   void CloseListener();
 
-  std::shared_ptr<Runtime> runtime_;
+  std::shared_ptr<Runtime> runtime_;  // null until it serves, unless it was given
   std::shared_ptr<ServerState> state_;
   Status mistake_;
+  std::function<Status(Server&)> on_worker_start_;
   std::vector<Wanted> wanted_;
-  std::shared_ptr<Listener> listener_;
+  std::vector<ListeningSocket> sockets_;  // from Listen until it serves; kPrefork: one per worker
+  Address bound_;
   std::string address_;
+  std::shared_ptr<Listener> listener_;
   std::uint32_t max_connections_ = 0;
   std::atomic<std::uint32_t> next_reactor_{0};
   // Registries outlive their registrations.

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "runtime/runtime_core.h"
@@ -33,7 +34,10 @@ struct alignas(64) ServerShard {
 };
 
 struct ServerState {
-  ServerState(ServerOptions server_options, std::shared_ptr<Runtime> server_runtime);
+  explicit ServerState(ServerOptions server_options);
+  // Before the first connection; the runtime outlives it.
+  void RunOn(detail::RuntimeCore& core);
+  detail::RuntimeCore& runtime() noexcept { return *runtime_; }
 
   const ServerOptions options;
   const NativeTerms terms;
@@ -43,7 +47,9 @@ struct ServerState {
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint32_t> running_calls{0};  // of the forms that outlive their turn
-  detail::RuntimeCore& runtime;
+
+ private:
+  detail::RuntimeCore* runtime_ = nullptr;
 };
 
 }  // namespace weir
