@@ -1,9 +1,13 @@
 // The service Probe in a process of its own, under any thread model. Prints "listening on ADDRESS"
 // once the port is taken. Ends orderly with SIGTERM.
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <iostream>
+#include <memory>
 #include <string>
+#include <thread>
 
 #include "e2e/threads/probe_service.h"
 #include "weir/channel.h"
@@ -34,16 +38,21 @@ int main(int argc, char** argv) {
   std::string model = "multi_reactor";
   std::string registry;
   std::string call;
+  std::string start;
+  std::string flag;
   weir::ServerOptions server_options{.drain_notice = std::chrono::milliseconds(100),
                                      .slow_handler = {}};
   CLI::App options("Serves weir.test.Probe.");
   options.add_option("--model", model);
-  options.add_option("--listen", server_options.listen);
+  options.add_option("--listen", server_options.listen)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   options.add_option("--registry", registry);
   options.add_option("--reactors", server_options.threads.reactors)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   options.add_option("--workers", server_options.threads.workers);
   options.add_option("--max-queued", server_options.threads.max_queued_work);
+  options.add_option("--start", start, "what goes wrong in a worker: fail, die; thread: before it");
+  options.add_option("--fail-if", flag, "a worker cannot start if this file exists");
   options.add_option("--call", call, "be a consumer of the server at this address instead");
   CLI11_PARSE(options, argc, argv);
   if (!call.empty()) return Call(call);
@@ -55,12 +64,24 @@ int main(int argc, char** argv) {
   }
   server_options.threads.model = *parsed;
   weir::Server server(server_options);
-  server.Add(std::make_unique<weir::test::ProbeService>());
+  server.OnWorkerStart([&](weir::Server& own) {
+    if (start == "die") std::raise(SIGKILL);
+    if (start == "fail" || (!flag.empty() && std::filesystem::exists(flag))) {
+      return weir::Unavailable("the disk is not there");
+    }
+    own.Add(std::make_unique<weir::test::ProbeService>());
+    return weir::Status();
+  });
   if (!registry.empty()) server.RegisterAt(registry);
   if (const weir::Status status = server.Listen(); !status.ok()) {
     std::cerr << status.ToString() << "\n";
     return 1;
   }
   std::cout << "listening on " << server.address() << std::endl;
-  return server.Run();
+  std::thread another;
+  if (start == "thread")
+    another = std::thread([] { std::this_thread::sleep_for(std::chrono::seconds(5)); });
+  const int code = server.Run();
+  if (another.joinable()) another.detach();
+  return code;
 }
