@@ -427,6 +427,21 @@ TEST_P(HostileClient, ManyCallsAtOnceAreAnsweredInBoundedMemory) {
   sender.join();
 }
 
+TEST_P(HostileClient, F15_PeerThatTakesNoRepliesIsDisconnected) {
+  Begin({.unwritten_soft = 16 << 10, .unwritten_hard = 1 << 20});
+  const std::size_t before = IoBudget::used();
+  RawPeer peer = Greeted();
+  // Coroutines: all have begun when the first reply is written.
+  std::string bytes;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    bytes += Call(2 * i + 1, kCoroutine, Body(std::string(1 << 20, 'x'), 200));
+  }
+  std::thread sender([&] { peer.Send(bytes, 30s); });
+  EXPECT_TRUE(WaitUntil([&] { return server_->stats().connections_open == 1; }, 30s));
+  sender.join();
+  EXPECT_TRUE(WaitUntil([&] { return IoBudget::used() <= before + (12u << 20); }, 5s));
+}
+
 TEST_P(HostileClient, ConnectionsAboveTheLimitAreAcceptedAndClosed) {
   Begin({.max_connections = 3});
   {

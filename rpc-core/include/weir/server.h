@@ -30,8 +30,8 @@ struct ServerLimits {
   std::uint32_t max_calls = 65'536;
   // 0: 80 % of RLIMIT_NOFILE. Above it connections are accepted and closed.
   std::uint32_t max_connections = 0;
-  // Replies not yet taken by a peer: above `soft` its requests are no longer read, above `hard` it
-  // is disconnected.
+  // Replies not yet taken by a peer: above `soft` its requests are no longer read; above `hard` the
+  // next reply disconnects it.
   std::size_t unwritten_soft = 1u << 20;
   std::size_t unwritten_hard = 64u << 20;
   std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(5);  // to the first valid frame

@@ -1,7 +1,6 @@
 #include "client/client_connection.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -55,8 +54,7 @@ ClientConnection::ClientConnection(ClientShard& shard, ProviderLink& link)
 Ref<Connection> ClientConnection::Over(Socket socket, ClientShard& shard, ProviderLink& link) {
   // A request waits until less than the soft limit is unwritten, so no more than that and one
   // request ever are, however large the provider lets it be.
-  constexpr ConnectionLimits kLimits{.unwritten_hard = std::numeric_limits<std::size_t>::max(),
-                                     .hold_input = false};
+  constexpr ConnectionLimits kLimits{.hold_input = false};
   auto protocol = std::make_unique<ClientConnection>(shard, link);
   return Ref<Connection>::Adopt(
       new Connection(shard.reactor(), std::move(socket), std::move(protocol), kLimits));

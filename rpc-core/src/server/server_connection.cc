@@ -255,6 +255,7 @@ wire::ReplyLimits ServerConnection::reply_limits() const noexcept {
 void ServerConnection::Reply(std::uint64_t id, const google::protobuf::MessageLite& message,
                              Buffer attachment, bool checksum) {
   if (!is_open()) return;
+  if (IsOverfull()) return CloseOverfull();
   const Status status =
       wire::WriteReply(outbox(), id, message, std::move(attachment), checksum, reply_limits());
   if (!status.ok()) return Refuse(id, status, false);
@@ -270,13 +271,25 @@ void ServerConnection::Refuse(std::uint64_t id, const Status& status, bool not_s
 
 void ServerConnection::Ended(AsyncCall& call, Outbox* frame, bool failed) {
   if (failed) ServerShard::Count(shard_.calls_failed);
-  if (is_open() && frame != nullptr) {
+  const bool answers = is_open() && frame != nullptr;
+  const bool overfull = answers && IsOverfull();
+  if (answers && !overfull) {
     outbox().TakeFrom(*frame);
     connection().Flush();
   }
   call.Forget();
   if (running_.erase(call.id()) > 0) call.Release();
+  if (overfull) return CloseOverfull();
   CloseIfDrained();
+}
+
+bool ServerConnection::IsOverfull() noexcept {
+  return outbox().size() > state_->options.limits.unwritten_hard;
+}
+
+void ServerConnection::CloseOverfull() {
+  connection().Close(ResourceExhausted("the peer does not take what it is sent: " +
+                                       std::to_string(outbox().size()) + " bytes are waiting"));
 }
 
 Status ServerConnection::OnResponse(wire::Frame& /*frame*/) {

@@ -66,6 +66,9 @@ class ServerConnection final : public NativeProtocol {
   void RunAsync(const ServedMethod& method, wire::Frame& frame, const wire::RequestMeta& meta,
                 Metadata metadata);
   void CloseIfDrained();
+  // The peer has left so much unread that it gets no further reply.
+  bool IsOverfull() noexcept;
+  void CloseOverfull();
 
   std::shared_ptr<ServerState> state_;
   ServerShard& shard_;

@@ -179,7 +179,7 @@ void ServerCore::OnAccepted(Reactor& reactor, Socket socket) {
   state_->open_connections.fetch_add(1, std::memory_order_relaxed);
   ServerShard& shard = *state_->shards[reactor.index()];
   const ServerLimits& limits = state_->options.limits;
-  const ConnectionLimits connection_limits{limits.unwritten_soft, limits.unwritten_hard};
+  const ConnectionLimits connection_limits{.unwritten_soft = limits.unwritten_soft};
   auto start = [state = state_, &shard, connection_limits, socket = std::move(socket),
                 peer = std::move(peer)]() mutable {
     auto protocol = std::make_unique<ServerConnection>(std::move(state), shard, std::move(peer));

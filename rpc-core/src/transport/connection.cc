@@ -133,11 +133,7 @@ void Connection::Write(bool now) {
   if (const int error = io_->Write(now); error != 0) {
     return Close(Unavailable("the connection broke: " + ErrorText(error)));
   }
-  if (!outbox_.empty()) {
-    if (outbox_.size() <= limits_.unwritten_hard) return;
-    return Close(ResourceExhausted("the peer does not take what it is sent: " +
-                                   std::to_string(outbox_.size()) + " bytes are waiting"));
-  }
+  if (!outbox_.empty()) return;
   if (closing_) return SayGoodbye();
   protocol_->OnDrained();
 }

@@ -16,8 +16,7 @@
 namespace weir {
 
 struct ConnectionLimits {
-  std::size_t unwritten_soft = 1u << 20;   // above it the peer is congested
-  std::size_t unwritten_hard = 64u << 20;  // above it the connection is closed
+  std::size_t unwritten_soft = 1u << 20;  // above it the peer is congested
   // While `soft` is exceeded nothing more of the peer's input is acted on. Not for clients: if both
   // sides waited for the other to read, neither would.
   bool hold_input = true;
