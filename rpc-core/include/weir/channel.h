@@ -60,12 +60,13 @@ struct ChannelOptions {
   std::uint32_t max_attachment_bytes = 64u << 20;
   // Send and verify XXH3-64 checksums of payloads.
   bool checksum = false;
-  // Of the connections.
-  SocketOptions socket = {};
   // The threads that run this channel's connections. Null: the channel makes its own, with
   // `threads`. Give a server's runtime so that calls made in its handlers need no other thread.
   std::shared_ptr<Runtime> runtime = nullptr;
   ThreadOptions threads = {.model = ThreadModel::kMultiReactor, .reactors = 1};
+  // Of the connections. (Last, because GCC 12 gives false warnings otherwise when `runtime` is made
+  // in the braces.)
+  SocketOptions socket = {};
 };
 
 // A provider as one channel sees it. A value.

@@ -61,7 +61,6 @@ struct ServerOptions {
   int backlog = 1024;
   // An IPv6 address takes no IPv4 callers. False: as the machine is set up, commonly it does.
   bool v6_only = false;
-  SocketOptions socket = {};   // of the connections
   ThreadOptions threads = {};  // ignored when `runtime` is given
   std::shared_ptr<Runtime> runtime =
       nullptr;  // to share threads with channels; null: the server's own
@@ -72,6 +71,9 @@ struct ServerOptions {
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
   // A handler that keeps a reactor longer than this is logged with its name. 0: never.
   std::chrono::nanoseconds slow_handler = std::chrono::milliseconds(100);
+  // Of the connections. (Last, because GCC 12 gives false warnings otherwise when `runtime` is made
+  // in the braces.)
+  SocketOptions socket = {};
 };
 
 // Counters since the start; a snapshot.

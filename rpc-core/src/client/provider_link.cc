@@ -18,6 +18,8 @@ using detail::ClientCall;
 
 // A connection that lasted this long ends a row of failures.
 constexpr std::chrono::seconds kStable{1};
+// Who sends away sooner than this would only do it again.
+constexpr std::chrono::milliseconds kLeastStay{10};
 
 }  // namespace
 
@@ -207,7 +209,11 @@ void ProviderLink::OnGoingAway(const ClientConnection& connection, const Status&
   protocol_ = nullptr;
   connection_ = {};
   last_failure_ = Unavailable(address_ + " is going away: " + std::string(why.message()));
-  if (!Succeed()) WaitToReconnect();
+  if (Succeed()) return;
+  if (shard_.reactor().now() - ready_since_ < kLeastStay) return WaitToReconnect();
+  // Who leaves in order is perhaps replaced at the same address: the next call will find out.
+  SetState(State::kIdle, failures_);
+  if (!queued_.empty()) Connect();
 }
 
 void ProviderLink::OnIdle(const ClientConnection& connection) {

@@ -207,7 +207,7 @@ TEST_F(Prefork, RollingRestartUnderLoadRefusesAndFailsNothing) {
   std::thread caller([&] {
     const Probe::Stub probe(steady);
     while (!stop) {
-      if (!probe.Idempotent(Ask("x", 2), Patient()).ok()) ++failed;
+      if (!probe.Idempotent(Ask("x", 2), Timeout(kLong)).ok()) ++failed;
     }
   });
   ASSERT_TRUE(load.AwaitMore(50));
