@@ -193,9 +193,9 @@ TEST(ManyCalls, AMessageAndAnAttachmentMayBothBeAsLargeAsAllowed) {
   Echo::Stub echo(channel);
   const EchoRequest request = Request(Content((16u << 20) - 1024, 1));
   Buffer answer;
-  const auto reply = echo.Plain(request, CallOptions()
-                                             .WithAttachment(Buffer(Content(64u << 20, 2)))
-                                             .ReceiveAttachment(&answer));
+  const auto reply = echo.Plain(
+      request,
+      CallOptions().WithAttachment(Buffer(Content(64u << 20, 2))).ReceiveAttachment(&answer));
   ASSERT_TRUE(reply.ok()) << reply.status().ToString();
   EXPECT_EQ(reply->payload(), request.payload());
   EXPECT_EQ(answer.size(), 64u << 20);
