@@ -45,16 +45,15 @@ Hello EchoHello() {
 // Calls again and again: each answer starts the next call, on the reactor.
 class Caller {
  public:
-  Caller(Echo::Stub stub, std::size_t bytes, bool as_attachment, Window& window,
+  // All callers send the same bytes, as in the other contestants.
+  Caller(Echo::Stub stub, const EchoMessage& request, const Buffer& attachment, Window& window,
          std::function<void()> done)
-      : stub_(std::move(stub)), window_(window), done_(std::move(done)) {
-    std::string payload(bytes, 'x');
-    if (as_attachment) {
-      attachment_ = Buffer(std::move(payload));
-    } else {
-      request_.set_payload(std::move(payload));
-    }
-  }
+      : stub_(std::move(stub)),
+        request_(request),
+        attachment_(attachment),
+        window_(window),
+        done_(std::move(done)) {}
+
   void Start() {
     started_ = Window::Clock::now();
     Next();
@@ -72,6 +71,7 @@ class Caller {
         std::fprintf(stderr, "error: %s\n", reply.status().ToString().c_str());
         std::exit(1);
       }
+      answer_.Clear();  // done with it, as the others are with theirs
       const auto ended = Window::Clock::now();
       if (window_.Count(started_, ended)) {
         started_ = ended;
@@ -83,8 +83,8 @@ class Caller {
   }
 
   Echo::Stub stub_;
-  EchoMessage request_;
-  Buffer attachment_;
+  const EchoMessage& request_;
+  const Buffer& attachment_;
   Buffer answer_;
   Window& window_;
   std::function<void()> done_;
@@ -103,6 +103,14 @@ class WeirEcho final : public Contestant {
     const auto runtime =
         std::make_shared<Runtime>(ThreadOptions{.model = ThreadModel::kSingleReactor});
     const std::string url = "list://127.0.0.1:" + std::to_string(port);
+    std::string payload(workload.payload_bytes, 'x');
+    EchoMessage request;
+    Buffer attachment;
+    if (as_attachment_) {
+      attachment = Buffer(std::move(payload));
+    } else {
+      request.set_payload(std::move(payload));
+    }
     std::vector<std::unique_ptr<Channel>> channels;
     std::vector<std::unique_ptr<Caller>> callers;
     Window window(warm_up, time);
@@ -111,10 +119,10 @@ class WeirEcho final : public Contestant {
     for (std::uint32_t c = 0; c < workload.connections; ++c) {
       channels.push_back(std::make_unique<Channel>(url, ChannelOptions{.runtime = runtime}));
       for (std::uint32_t i = 0; i < workload.in_flight; ++i) {
-        callers.push_back(std::make_unique<Caller>(
-            Echo::Stub(*channels.back()), workload.payload_bytes, as_attachment_, window, [&] {
-              if (--left == 0) all_done.set_value();
-            }));
+        callers.push_back(std::make_unique<Caller>(Echo::Stub(*channels.back()), request,
+                                                   attachment, window, [&] {
+                                                     if (--left == 0) all_done.set_value();
+                                                   }));
       }
     }
     asio::post(runtime->executor(), [&] {
