@@ -251,8 +251,15 @@ TEST_P(ThreadModelSuite, BlockingMethodsHoldUpNobody) {
   EXPECT_TRUE(blocked.get().ok());
 }
 
-TEST_P(ThreadModelSuite, PlainHandlerOnAWorkerHoldsUpNobody) {
-  if (!HasWorkers()) GTEST_SKIP() << "plain handlers run on a reactor";
+class WithWorkers : public ThreadModelSuite {};
+INSTANTIATE_TEST_SUITE_P(Models, WithWorkers,
+                         ::testing::Values(ThreadModel::kSingleReactorWorkers,
+                                           ThreadModel::kMultiReactorWorkers),
+                         [](const auto& model) {
+                           return std::string(ThreadModelName(model.param));
+                         });
+
+TEST_P(WithWorkers, PlainHandlerHoldsUpNobody) {
   Serve();
   // All on one connection.
   auto slow = probe_->Plain(Ask("x", 200), Timeout(kLong), asio::use_future);
