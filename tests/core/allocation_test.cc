@@ -4,49 +4,14 @@
 
 #include <asio/post.hpp>
 #include <atomic>
-#include <cstdlib>
 #include <functional>
 #include <future>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "core/echo_service.h"
-
-namespace {
-std::atomic<long> allocations{0};
-
-// These two are not inlined: GCC would see new meet free and take it for a mistake.
-[[gnu::noinline]] void* Allocate(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-
-[[gnu::noinline]] void Release(void* memory) noexcept {
-  std::free(memory);
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return Allocate(size);
-}
-void* operator new[](std::size_t size) {
-  return Allocate(size);
-}
-void operator delete(void* memory) noexcept {
-  Release(memory);
-}
-void operator delete[](void* memory) noexcept {
-  Release(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  Release(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  Release(memory);
-}
+#include "support/count_allocations.h"
 
 namespace weir::test {
 namespace {
@@ -66,7 +31,7 @@ constexpr Form kForms[] = {
      [](const Echo::Stub& echo, const EchoRequest& request, std::function<void(bool)>* ended) {
        echo.Plain(request, {}, [ended](const Result<EchoReply>& r) { (*ended)(r.ok()); });
      }},
-    {"Coroutine", 2,
+    {"Coroutine", 1,
      [](const Echo::Stub& echo, const EchoRequest& request, std::function<void(bool)>* ended) {
        echo.Coroutine(request, {}, [ended](const Result<EchoReply>& r) { (*ended)(r.ok()); });
      }},

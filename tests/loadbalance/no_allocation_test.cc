@@ -8,47 +8,14 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <new>
 
 #include "loadbalance/fleet.h"
-
-namespace {
-std::atomic<long> allocations{0};
-
-// These two are not inlined: GCC would see new meet free and take it for a mistake.
-[[gnu::noinline]] void* Allocate(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size > 0 ? size : 1)) return memory;
-  throw std::bad_alloc();
-}
-
-[[gnu::noinline]] void Release(void* memory) noexcept {
-  std::free(memory);
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return Allocate(size);
-}
-void* operator new[](std::size_t size) {
-  return Allocate(size);
-}
-void operator delete(void* memory) noexcept {
-  Release(memory);
-}
-void operator delete[](void* memory) noexcept {
-  Release(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  Release(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  Release(memory);
-}
+#include "support/count_allocations.h"
 
 namespace weir {
 namespace {
+
+using test::allocations;
 
 std::vector<std::string> Texts() {
   std::vector<std::string> texts = kTheFive;
