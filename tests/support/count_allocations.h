@@ -1,5 +1,5 @@
-// For programs that count what they allocate. Listing count_allocations.cc among a program's sources
-// replaces its operator new.
+// For programs that count what they allocate. Listing count_allocations.cc among a program's
+// sources replaces its operator new.
 #pragma once
 
 #include <atomic>
