@@ -99,8 +99,7 @@ void NaiveLeastActive(benchmark::State& state) {
   for (auto _ : state) {
     Index least = 0;
     for (Index i = 1; i < snapshot.size(); ++i) {
-      if (snapshot.endpoint(i).active.load(std::memory_order_relaxed) <
-          snapshot.endpoint(least).active.load(std::memory_order_relaxed)) {
+      if (snapshot.active(i) < snapshot.active(least)) {
         least = i;
       }
     }

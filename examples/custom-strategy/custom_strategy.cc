@@ -35,8 +35,7 @@ weir::Index TwoChoices(const weir::RequestView&, const weir::Snapshot& providers
       one = (one + 1) % n;
     }
     if (n == 0 || weir::IsExcluded(context, one)) return weir::kNone;
-    if (best == weir::kNone ||
-        providers.endpoint(one).active.load() < providers.endpoint(best).active.load()) {
+    if (best == weir::kNone || providers.active(one) < providers.active(best)) {
       best = one;
     }
   }

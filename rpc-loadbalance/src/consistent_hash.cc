@@ -63,9 +63,7 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters& pa
 // takes the call.
 Index PickBounded(const Tables& tables, const Snapshot& snapshot, const PickContext& context,
                   std::uint32_t position) noexcept {
-  const auto active = [&](Index i) -> std::uint64_t {
-    return snapshot.endpoint(i).active.load(std::memory_order_relaxed);
-  };
+  const auto active = [&](Index i) -> std::uint64_t { return snapshot.active(i); };
   std::uint64_t calls = 1;
   std::uint64_t sum = 0;
   for (Index i = 0; i < snapshot.size(); ++i) {

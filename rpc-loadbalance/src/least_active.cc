@@ -21,14 +21,12 @@ constexpr Index kSampled = 32;
 struct Tables {
   bool equal_weights = true;
   std::vector<std::uint32_t> weights;
-  std::vector<const Endpoint*> endpoints;
 };
 
 std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters&, const Snapshot*) {
   auto tables = std::make_shared<Tables>();
   tables->weights = EffectiveWeights(snapshot.providers());
   tables->equal_weights = AllEqual(tables->weights);
-  for (const auto& endpoint : snapshot.endpoints()) tables->endpoints.push_back(endpoint.get());
   return tables;
 }
 
@@ -45,9 +43,8 @@ struct Load {
   }
 };
 
-Load LoadOf(const Tables& tables, Index i) noexcept {
-  const std::uint32_t active = tables.endpoints[i]->active.load(std::memory_order_relaxed);
-  return {std::uint64_t{active} + 1, tables.weights[i]};
+Load LoadOf(const Tables& tables, const Snapshot& snapshot, Index i) noexcept {
+  return {std::uint64_t{snapshot.active(i)} + 1, tables.weights[i]};
 }
 
 // In the functions below the counters have been read once, into an array: they change while we
@@ -88,12 +85,11 @@ Index LeastLoad(std::span<const Load> loads, std::uint64_t word) noexcept {
   return kNone;
 }
 
-Index ScanCounts(const Tables& tables, const PickContext& context) noexcept {
+Index ScanCounts(const Snapshot& snapshot, const PickContext& context) noexcept {
   std::array<std::uint32_t, kScanned> counts;
-  const auto n = static_cast<Index>(tables.endpoints.size());
+  const Index n = snapshot.size();
   for (Index i = 0; i < n; ++i) {
-    const std::uint32_t active = tables.endpoints[i]->active.load(std::memory_order_relaxed);
-    counts[i] = std::min(active, kNotToBeChosen - 1);
+    counts[i] = std::min(snapshot.active(i), kNotToBeChosen - 1);
   }
   for (const Index i : context.excluded) {
     if (i < n) counts[i] = kNotToBeChosen;
@@ -101,10 +97,11 @@ Index ScanCounts(const Tables& tables, const PickContext& context) noexcept {
   return LeastCount({counts.data(), n}, context.random);
 }
 
-Index ScanLoads(const Tables& tables, const PickContext& context) noexcept {
+Index ScanLoads(const Tables& tables, const Snapshot& snapshot,
+                const PickContext& context) noexcept {
   std::array<Load, kScanned> loads;
-  const auto n = static_cast<Index>(tables.endpoints.size());
-  for (Index i = 0; i < n; ++i) loads[i] = LoadOf(tables, i);
+  const Index n = snapshot.size();
+  for (Index i = 0; i < n; ++i) loads[i] = LoadOf(tables, snapshot, i);
   for (const Index i : context.excluded) {
     if (i < n) loads[i].weight = 0;
   }
@@ -112,12 +109,12 @@ Index ScanLoads(const Tables& tables, const PickContext& context) noexcept {
 }
 
 // For lists of any length, in one pass: each further tie takes over with probability 1 / ties.
-Index Walk(const Tables& tables, const PickContext& context) noexcept {
+Index Walk(const Tables& tables, const Snapshot& snapshot, const PickContext& context) noexcept {
   Index best = kNone;
   Load least{1, 0};
   std::uint64_t ties = 0;
-  for (Index i = 0; i < tables.endpoints.size(); ++i) {
-    const Load load = LoadOf(tables, i);
+  for (Index i = 0; i < snapshot.size(); ++i) {
+    const Load load = LoadOf(tables, snapshot, i);
     if (load.weight == 0 || least < load || IsExcluded(context, i)) continue;
     ties = load == least ? ties + 1 : 1;
     if (ties > 1 && Below(NextWord(context.random, i), ties) != 0) continue;
@@ -127,23 +124,24 @@ Index Walk(const Tables& tables, const PickContext& context) noexcept {
   return best;
 }
 
-Index Sample(const Tables& tables, const PickContext& context) noexcept {
+Index Sample(const Tables& tables, const Snapshot& snapshot, const PickContext& context) noexcept {
   std::array<Load, kSampled> loads;
   std::array<Index, kSampled> sampled;
   for (Index i = 0; i < kSampled; ++i) {
-    sampled[i] = Below(NextWord(context.random, i), tables.endpoints.size());
-    loads[i] = LoadOf(tables, sampled[i]);
+    sampled[i] = Below(NextWord(context.random, i), snapshot.size());
+    loads[i] = LoadOf(tables, snapshot, sampled[i]);
     if (!context.excluded.empty() && IsExcluded(context, sampled[i])) loads[i].weight = 0;
   }
   const Index found = LeastLoad(loads, context.random);
-  return found == kNone ? Walk(tables, context) : sampled[found];
+  return found == kNone ? Walk(tables, snapshot, context) : sampled[found];
 }
 
 Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
   if (snapshot.size() == 0) return kNone;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
-  if (snapshot.size() > kScanned) return Sample(tables, context);
-  return tables.equal_weights ? ScanCounts(tables, context) : ScanLoads(tables, context);
+  if (snapshot.size() > kScanned) return Sample(tables, snapshot, context);
+  return tables.equal_weights ? ScanCounts(snapshot, context)
+                              : ScanLoads(tables, snapshot, context);
 }
 
 }  // namespace

@@ -30,19 +30,28 @@ inline std::vector<Provider> EqualProviders(std::size_t count) {
   return Providers(std::vector<std::int32_t>(count, kDefaultWeight));
 }
 
-inline Snapshot MakeSnapshot(std::vector<Provider> providers) {
+inline Snapshot MakeSnapshot(std::vector<Provider> providers, std::uint32_t cells = 1) {
   std::vector<std::shared_ptr<Endpoint>> endpoints;
   for (std::size_t i = 0; i < providers.size(); ++i) {
-    endpoints.push_back(std::make_shared<Endpoint>());
+    endpoints.push_back(std::make_shared<Endpoint>(cells));
   }
-  return {std::move(providers), std::move(endpoints)};
+  return {std::move(providers), std::move(endpoints), cells};
+}
+
+// Makes the calls in flight to provider i so many, as far as `cell` counts them.
+inline void SetActive(const Snapshot& snapshot, Index i, std::uint32_t active,
+                      std::uint32_t cell = 0) {
+  Endpoint& endpoint = snapshot.endpoint(i);
+  while (endpoint.active() < active) endpoint.OnStart(cell, 0);
+  while (endpoint.active() > active) endpoint.OnEnd(cell, 0, 0, Outcome::kAbandoned);
 }
 
 // A strategy with a snapshot that has its tables.
 class Balanced {
  public:
-  Balanced(std::string_view text, std::vector<Provider> providers)
-      : snapshot_(MakeSnapshot(std::move(providers))) {
+  explicit Balanced(std::string_view text, std::vector<Provider> providers, std::uint32_t cells = 1)
+      : snapshot_(MakeSnapshot(std::move(providers), cells)) {
+    for (std::uint32_t cell = 0; cell < cells; ++cell) snapshot_.Attach(cell);
     Result<ConfiguredLoadBalance> configured = LoadBalances().Configure(text);
     if (!configured.ok()) {
       ADD_FAILURE() << configured.status().ToString();
@@ -53,7 +62,7 @@ class Balanced {
   }
 
   Index Pick(const PickContext& context, const RequestView& request = {}) const {
-    return strategy_.strategy.pick(request, snapshot_, context);
+    return strategy_.Pick(request, snapshot_, context);
   }
   Index PickKey(std::string_view key, std::span<const Index> excluded = {}) const {
     return Pick({.excluded = excluded}, {.key = key, .key_hash = HashKey(key), .has_key = true});
@@ -75,6 +84,10 @@ class Balanced {
   }
 
   const Snapshot& snapshot() const { return snapshot_; }
+  void SetActive(Index i, std::uint32_t active) const { weir::SetActive(snapshot_, i, active); }
+  std::string Explain(const PickContext& context, const RequestView& request = {}) const {
+    return strategy_.Explain(request, snapshot_, context);
+  }
 
  private:
   ConfiguredLoadBalance strategy_;

@@ -88,6 +88,77 @@ TEST(StrategyText, AUsersOwnStrategyIsAddedInOneLine) {
   EXPECT_EQ(Balanced("last", {}).Pick({}), kNone);
 }
 
+TEST(StrategyText, AFunctionFromListToAddressIsAddedInOneLine) {
+  LoadBalances().Add("longest", [](const RequestView&, std::span<const Provider> list) noexcept {
+    std::string_view longest;
+    for (const Provider& each : list) {
+      if (each.address.size() > longest.size()) longest = each.address;
+    }
+    return longest;
+  });
+  const Balanced balanced("longest", {{"a:1"}, {"abc:1"}, {"ab:1"}});
+  EXPECT_EQ(balanced.Pick({}), 1U);
+  const Index excluded[] = {1};
+  EXPECT_EQ(balanced.Pick({.excluded = excluded}), 2U);
+  EXPECT_EQ(Balanced("longest", {}).Pick({}), kNone);
+}
+
+// Decorators of the test: one leaves out the first provider, one asks again if the first was
+// picked.
+const Decorator kTail = {
+    .select = [](std::span<const Provider> list, const Parameters&, const Consumer&) {
+      std::vector<Index> rest;
+      for (Index i = 1; i < list.size(); ++i) rest.push_back(i);
+      return rest;
+    }};
+const Decorator kNotFirst = {.pick = [](const RequestView& request, const Snapshot& snapshot,
+                                        const PickContext& context,
+                                        const Layer& layer) noexcept -> Index {
+  static constexpr Index kFirst[] = {0};
+  PickContext without = context;
+  without.excluded = kFirst;
+  return layer.PickInner(request, snapshot, without);
+}};
+
+TEST(StrategyText, DecoratorsAreAppliedFromTheLeft) {
+  LoadBalances().Add("tail", kTail);
+  LoadBalances().Add("not_first", kNotFirst);
+  const Result<ConfiguredLoadBalance> twice = LoadBalances().Configure("tail|tail()|round_robin");
+  ASSERT_TRUE(twice.ok()) << twice.status().ToString();
+  EXPECT_TRUE(twice->narrows());
+  EXPECT_EQ(twice->Select(EqualProviders(5), {}), (std::vector<Index>{2, 3, 4}));
+  EXPECT_FALSE(LoadBalances().Configure("random")->narrows());
+
+  const Balanced balanced("not_first|not_first|round_robin", EqualProviders(3));
+  for (std::uint64_t i = 0; i < 9; ++i) EXPECT_NE(balanced.Pick({.sequence = i}), 0U);
+}
+
+TEST(StrategyText, ChainsNameThePositionOfWhatIsWrong) {
+  LoadBalances().Add("tail", kTail);
+  EXPECT_THAT(Refusal("tail|"), HasSubstr("position 6: the name is missing"));
+  EXPECT_THAT(Refusal("|random"), HasSubstr("position 1: the name is missing"));
+  EXPECT_THAT(Refusal("tail(|random"), HasSubstr("position 6: ')' is missing"));
+  EXPECT_THAT(Refusal("tail)|random"), HasSubstr("position 5: a name has no ')'"));
+  EXPECT_THAT(Refusal("tail(k=1)|random"), HasSubstr("position 6: decorator 'tail' takes no"));
+  EXPECT_THAT(Refusal("tail|consistent_hash:vnodes=0"),
+              HasSubstr("position 22: parameter 'vnodes' is '0'"));
+  EXPECT_THAT(Refusal("tail"), HasSubstr("'tail' decorates a strategy, which is missing"));
+  EXPECT_THAT(Refusal("random|tail"), HasSubstr("'tail' at position 8 decorates a strategy"));
+  EXPECT_THAT(Refusal("random|random"),
+              HasSubstr("position 1: 'random' is a strategy and must be the last"));
+  EXPECT_THAT(Refusal("tial|random"), HasSubstr("position 1: 'tial' is no known decorator"));
+  EXPECT_THAT(Refusal("tail|rondom"), HasSubstr("unknown load balance 'rondom' at position 6"));
+}
+
+TEST(StrategyText, ExplainsAPick) {
+  const Index excluded[] = {0};
+  const Balanced balanced("not_first|round_robin", EqualProviders(3));
+  const std::string why = balanced.Explain({.sequence = 1, .excluded = excluded});
+  EXPECT_THAT(why, HasSubstr("not_first|round_robin: 10.0.0.2:20880"));
+  EXPECT_THAT(why, HasSubstr("excluded: 1 of 3"));
+  EXPECT_THAT(Balanced("random", {}).Explain({}), HasSubstr("no provider, the list is empty"));
+}
+
 // State is a compile error: the concept refuses it.
 [[maybe_unused]] constexpr auto kPure = [](const RequestView&, const Snapshot&,
                                            const PickContext&) noexcept -> Index { return 0; };

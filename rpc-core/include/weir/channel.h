@@ -20,8 +20,11 @@ class ChannelCore;
 }
 
 struct ChannelOptions {
-  // Strategy by name, with parameters: "round_robin", "consistent_hash:vnodes=160".
+  // Strategy by name, with parameters and decorators: "round_robin", "consistent_hash:vnodes=160",
+  // "subset(k=20)|p2c".
   std::string load_balance = "round_robin";
+  // Where this consumer is, for decorators that prefer near providers ("zone|p2c"). Empty: unknown.
+  std::string zone = {};
   // Deadline of calls that set none.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   // From the start of a TCP connect to the first valid frame of the provider.
@@ -74,7 +77,7 @@ struct ProviderState {
   std::string address;
   std::int32_t weight = 0;
   std::uint32_t active = 0;    // calls in flight from this channel
-  std::uint32_t failures = 0;  // transport failures since the last success
+  std::uint32_t failures = 0;  // attempts that failed since the last success
   std::uint64_t calls = 0;     // attempts that have ended; begins anew some time after it left
 };
 

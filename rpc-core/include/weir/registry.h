@@ -30,6 +30,8 @@ inline constexpr std::int32_t kMaxWeight = 10'000;
 struct Provider {
   std::string address;                   // canonical: Address::ToString
   std::int32_t weight = kDefaultWeight;  // effective: 0..kMaxWeight
+  std::string zone = {};                 // its fact "zone"; empty: unknown
+  std::int64_t started_ms = 0;           // its fact "started", since 1970; 0: unknown
 
   friend bool operator==(const Provider&, const Provider&) = default;
 };

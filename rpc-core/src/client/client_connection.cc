@@ -184,7 +184,9 @@ void ClientConnection::Deliver(Call& call, wire::Frame& frame, const wire::Respo
       // failure names the method.
       named_[shard.MethodNumber(*call.request.method)] = false;
     }
-    if (meta.not_started) return shard.OnAttemptFailed(call, std::move(status), false);
+    if (meta.not_started) {
+      return shard.OnAttemptFailed(call, std::move(status), false, Outcome::kFaulted);
+    }
     return shard.OnAnswer(call, std::move(status));
   }
   if (!call.ParseReply(frame.body)) {
@@ -207,7 +209,7 @@ void ClientConnection::OnGoAway(std::uint64_t last_id, const Status& why) {
     Call* call = slots_[i].call;
     if (call == nullptr || call->id <= last_id) continue;
     FreeSlot(call->id);
-    call->shard->OnAttemptFailed(*call, why, false);
+    call->shard->OnAttemptFailed(*call, why, false, Outcome::kAbandoned);
   }
 }
 
@@ -232,7 +234,7 @@ void ClientConnection::OnGone(const Status& reason) {
     if (call == nullptr) continue;
     FreeSlot(call->id);
     const bool may_have_started = call->sent_offset < written;
-    call->shard->OnAttemptFailed(*call, reason, may_have_started);
+    call->shard->OnAttemptFailed(*call, reason, may_have_started, Outcome::kLost);
   }
 }
 

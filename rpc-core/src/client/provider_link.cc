@@ -97,11 +97,11 @@ void ProviderLink::Submit(ClientCall& call) {
     if (ClientConnection& way = Way(); way.HasRoom()) return SendOn(way, call);
   }
   if (!IsUsable()) {
-    return call.shard->OnAttemptFailed(call, last_failure_, false);
+    return call.shard->OnAttemptFailed(call, last_failure_, false, Outcome::kLost);
   }
   if (!shard_.TakeWaitingPlace()) {
-    return call.shard->OnAnswer(call,
-                                ResourceExhausted("too many calls wait to be sent to " + address_));
+    return call.shard->OnRefusedHere(
+        call, ResourceExhausted("too many calls wait to be sent to " + address_));
   }
   call.state = CallState::kQueued;
   queued_.PushBack(call);
@@ -125,7 +125,7 @@ void ProviderLink::OnRoom() {
 
 void ProviderLink::SendOn(ClientConnection& way, ClientCall& call) {
   if (Status status = way.CheckSize(call.request); !status.ok()) {
-    call.shard->OnAnswer(call, std::move(status));
+    call.shard->OnRefusedHere(call, std::move(status));
   } else {
     way.Send(call);
   }
@@ -241,7 +241,7 @@ void ProviderLink::FailQueued(const Status& why) {
   for (std::size_t left = queued_.size(); left > 0 && !queued_.empty(); --left) {
     ClientCall& call = *queued_.PopFront();
     shard_.GiveWaitingPlace();
-    call.shard->OnAttemptFailed(call, why, false);
+    call.shard->OnAttemptFailed(call, why, false, Outcome::kLost);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "client/route.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <utility>
@@ -12,6 +13,15 @@ namespace {
 // A provider that vanishes and returns within this time keeps its counters.
 constexpr std::chrono::seconds kEndpointGrace{5};
 
+// When a provider started, on the steady clock, as far as its fact "started" and the clocks of two
+// machines tell.
+std::int64_t StartedNs(std::int64_t started_ms, std::chrono::steady_clock::time_point now) {
+  using std::chrono::milliseconds;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const auto age = wall - milliseconds(started_ms);
+  return (now - std::max<std::chrono::nanoseconds>(age, {})).time_since_epoch().count();
+}
+
 }  // namespace
 
 Route::Route(ChannelCore& channel, std::string service)
@@ -19,6 +29,7 @@ Route::Route(ChannelCore& channel, std::string service)
       service_(std::move(service)),
       // A random start, so that channels do not all begin with the same provider.
       next_sequence_(std::random_device{}()),
+      random_(std::uint64_t{std::random_device{}()} << 32 | std::random_device{}()),
       discovery_(*this, channel) {
   for (std::uint32_t i = 0; i < channel.runtime().size(); ++i) {
     shards_.push_back(std::make_unique<RouteShard>(*this, channel.shard(i)));
@@ -73,9 +84,9 @@ std::vector<ProviderState> Route::Providers() {
     const Endpoint& endpoint = snapshot.endpoint(i);
     states.push_back({.address = snapshot.provider(i).address,
                       .weight = snapshot.provider(i).weight,
-                      .active = endpoint.active.load(std::memory_order_relaxed),
-                      .failures = endpoint.failures.load(std::memory_order_relaxed),
-                      .calls = endpoint.calls.load(std::memory_order_relaxed)});
+                      .active = endpoint.active(),
+                      .failures = endpoint.failures(),
+                      .calls = endpoint.calls()});
   }
   return states;
 }
@@ -91,31 +102,66 @@ void Route::Use(const ProviderList& providers) {
   changed_.notify_all();
 }
 
-std::shared_ptr<const RouteView> Route::BuildView(const ProviderList& providers) {
+void Route::KeepEndpoints(const ProviderList& providers) {
   const auto now = std::chrono::steady_clock::now();
-  std::vector<Provider> pickable;
-  std::vector<std::shared_ptr<Endpoint>> endpoints;
   for (const Provider& provider : *providers) {
     KnownEndpoint& known = endpoints_[provider.address];
-    if (!known.endpoint) known.endpoint = std::make_shared<Endpoint>();
+    const bool is_new = !known.endpoint;
+    if (is_new) known.endpoint = std::make_shared<Endpoint>(channel_.runtime().size());
+    if (provider.started_ms > 0 && provider.started_ms != known.started_ms) {
+      known.started_ms = provider.started_ms;
+      known.endpoint->set_started_ns(StartedNs(provider.started_ms, now));
+    } else if (is_new && had_providers_) {
+      known.endpoint->set_started_ns(now.time_since_epoch().count());
+    }
     known.last_listed = now;
-    if (provider.weight <= 0) continue;
-    pickable.push_back(provider);
-    endpoints.push_back(known.endpoint);
   }
+  had_providers_ = had_providers_ || !providers->empty();
   std::erase_if(endpoints_, [&](const auto& entry) {
     const KnownEndpoint& known = entry.second;
     return now - known.last_listed > kEndpointGrace && known.endpoint.use_count() == 1 &&
-           known.endpoint->active.load(std::memory_order_acquire) == 0;
+           known.endpoint->active() == 0;
   });
+}
+
+std::shared_ptr<const Snapshot> Route::BuildSnapshot(const std::vector<Provider>& providers,
+                                                     const Snapshot* previous) {
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  for (const Provider& provider : providers) {
+    endpoints.push_back(endpoints_.find(provider.address)->second.endpoint);
+  }
+  auto snapshot =
+      std::make_shared<Snapshot>(providers, std::move(endpoints), channel_.runtime().size());
+  channel_.load_balance().BuildTables(*snapshot, previous);
+  return snapshot;
+}
+
+std::shared_ptr<const RouteView> Route::BuildView(const ProviderList& providers) {
+  KeepEndpoints(providers);
+  std::vector<Provider> pickable;
+  for (const Provider& provider : *providers) {
+    if (provider.weight > 0) pickable.push_back(provider);
+  }
   std::shared_ptr<const RouteView> previous;
   {
     const std::lock_guard lock(mutex_);
     previous = view_;
   }
-  auto snapshot = std::make_shared<Snapshot>(std::move(pickable), std::move(endpoints));
-  channel_.load_balance().BuildTables(*snapshot, previous ? previous->snapshot.get() : nullptr);
-  return std::make_shared<const RouteView>(RouteView{std::move(snapshot), providers});
+  const ConfiguredLoadBalance& balance = channel_.load_balance();
+  std::vector<Provider> chosen;
+  if (balance.narrows()) {
+    const Consumer consumer{.zone = channel_.options().zone, .random = random_};
+    for (const Index i : balance.Select(pickable, consumer)) chosen.push_back(pickable[i]);
+  }
+  RouteView view;
+  view.all = providers;
+  if (chosen.empty() || chosen.size() == pickable.size()) {
+    view.snapshot = BuildSnapshot(pickable, previous ? previous->snapshot.get() : nullptr);
+  } else {
+    view.snapshot = BuildSnapshot(chosen, previous ? previous->snapshot.get() : nullptr);
+    view.everything = BuildSnapshot(pickable, previous ? previous->everything.get() : nullptr);
+  }
+  return std::make_shared<const RouteView>(std::move(view));
 }
 
 }  // namespace weir::detail

@@ -25,8 +25,9 @@ class ChannelCore;
 
 // What a route knows of its providers at one time. Immutable, shared by the reactors.
 struct RouteView {
-  std::shared_ptr<const Snapshot> snapshot;  // those that may be picked
-  ProviderList all;                          // those that are draining as well
+  std::shared_ptr<const Snapshot> snapshot;    // those the strategy is to see
+  std::shared_ptr<const Snapshot> everything;  // and those it is not; null if it sees all
+  ProviderList all;                            // those that are draining as well
 };
 
 // The part that lives on one reactor, and whose thread alone touches it. Every call ends here.
@@ -60,33 +61,51 @@ class RouteShard {
 
   // The call was answered, or can never be.
   void OnAnswer(ClientCall& call, Status status);
+  // The call ends for a reason that is no provider's.
+  void OnRefusedHere(ClientCall& call, Status why);
   // An attempt did not bring an answer; the call may be tried again.
-  void OnAttemptFailed(ClientCall& call, Status why, bool may_have_started);
+  void OnAttemptFailed(ClientCall& call, Status why, bool may_have_started, Outcome outcome);
   bool Lists(const ProviderLink& link) const noexcept;
   void OnLinkChanged(const ProviderLink& link);
 
  private:
   void Place(ClientCall& call);
   void PlacePinned(ClientCall& call, const std::string& address);
-  Index Pick(const ClientCall& call, bool avoid_tried);
+  // The providers of one snapshot as this reactor reaches them.
+  struct Side {
+    const Snapshot* snapshot = nullptr;
+    std::vector<ProviderLink*> links;  // as in the snapshot
+    std::vector<Index> unusable;       // positions in it
+
+    void Use(const Snapshot* providers, ClientShard& client);
+    void FindUnusable();
+    // Less than half of them can be used.
+    bool IsThin() const noexcept { return 2 * unusable.size() > links.size(); }
+  };
+
+  Index Pick(const ClientCall& call, const Side& side, bool avoid_tried);
   void Wait(ClientCall& call);
   void PlaceWaiting();
   void OnDeadline(ClientCall& call);
   // Takes the call from wherever it is.
-  void Withdraw(ClientCall& call);
-  void EndAttempt(ClientCall& call, bool transport_failure) noexcept;
+  void Withdraw(ClientCall& call, Outcome outcome);
+  void EndAttempt(ClientCall& call, Outcome outcome) noexcept;
   void Complete(ClientCall& call, Status status);
   Status NoneUsable() const;
   void FindUnusable();
+  void ShowCounts(const RouteView& view, bool show) const noexcept;
+  std::uint32_t cell() const noexcept { return client_.reactor().index(); }
+  std::int64_t NowNs() const noexcept { return client_.reactor().now().time_since_epoch().count(); }
   std::uint64_t NextSequence() noexcept;
   bool MayRetry(const ClientCall& call, bool may_have_started) noexcept;
 
   Route& route_;
   ClientShard& client_;
   std::shared_ptr<const RouteView> view_;
-  std::vector<ProviderLink*> links_;  // as in the snapshot
-  std::vector<Index> unusable_;       // positions in it
-  std::vector<Index> excluded_;       // of the present pick
+  Side chosen_;                  // those the strategy is to see,
+  Side everything_;              // and all of them, if that is not the same
+  const Side* side_ = &chosen_;  // from which calls are placed
+  std::vector<Index> excluded_;  // of the present pick
   CallList waiting_;
   std::uint64_t sequence_ = 0;
   std::uint64_t sequence_end_ = 0;
@@ -144,6 +163,9 @@ class Route {
 
  private:
   std::shared_ptr<const RouteView> BuildView(const ProviderList& providers);
+  std::shared_ptr<const Snapshot> BuildSnapshot(const std::vector<Provider>& providers,
+                                                const Snapshot* previous);
+  void KeepEndpoints(const ProviderList& providers);
 
   ChannelCore& channel_;
   const std::string service_;
@@ -161,8 +183,11 @@ class Route {
   struct KnownEndpoint {
     std::shared_ptr<Endpoint> endpoint;
     std::chrono::steady_clock::time_point last_listed;
+    std::int64_t started_ms = 0;  // as Provider's
   };
   std::map<std::string, KnownEndpoint, std::less<>> endpoints_;
+  bool had_providers_ = false;
+  const std::uint64_t random_;  // Consumer::random
   Discovery discovery_;
 };
 

@@ -20,6 +20,22 @@ const std::string* ProviderOf(const ClientCall& call) noexcept {
   return call.link != nullptr ? &call.link->address() : nullptr;
 }
 
+// What an answer says of the provider that gave it.
+Outcome OutcomeOf(StatusCode code) noexcept {
+  switch (code) {
+    case StatusCode::kUnavailable:
+    case StatusCode::kInternal:
+    case StatusCode::kUnknown:
+    case StatusCode::kDataLoss:
+    case StatusCode::kResourceExhausted:
+      return Outcome::kFaulted;
+    case StatusCode::kDeadlineExceeded:
+      return Outcome::kLate;
+    default:
+      return Outcome::kAnswered;
+  }
+}
+
 }  // namespace
 
 RouteShard::RouteShard(Route& route, ClientShard& client)
@@ -28,7 +44,9 @@ RouteShard::RouteShard(Route& route, ClientShard& client)
   tick_.fire = [](TimerNode* node) noexcept { static_cast<Timer*>(node)->shard->route_.OnTick(); };
 }
 
-RouteShard::~RouteShard() = default;
+RouteShard::~RouteShard() {
+  if (view_) ShowCounts(*view_, false);
+}
 
 void RouteShard::Start(ClientCall& call) {
   call.starting = true;
@@ -58,16 +76,22 @@ void RouteShard::Place(ClientCall& call) {
   if (const auto* rare = call.request.options.rare(); rare != nullptr && !rare->provider.empty()) {
     return PlacePinned(call, rare->provider);
   }
-  Index picked = Pick(call, true);
-  if (picked == kNone && !call.tried.empty()) picked = Pick(call, false);
+  const Side* side = side_;
+  Index picked = Pick(call, *side, true);
+  if (picked == kNone && side == &chosen_ && everything_.snapshot != nullptr) {
+    side = &everything_;
+    picked = Pick(call, *side, true);
+  }
+  if (picked == kNone && !call.tried.empty()) picked = Pick(call, *side, false);
   if (picked == kNone) {
     if (call.request.options.wait_for_ready()) return Wait(call);
     return Complete(call, NoneUsable());
   }
-  call.endpoint = &view_->snapshot->endpoint(picked);
-  call.endpoint->active.fetch_add(1, std::memory_order_relaxed);
+  call.endpoint = &side->snapshot->endpoint(picked);
+  call.attempt_began_ns = NowNs();
+  call.endpoint->OnStart(cell(), call.attempt_began_ns);
   ++call.attempts;
-  links_[picked]->Submit(call);
+  side->links[picked]->Submit(call);
 }
 
 void RouteShard::PlacePinned(ClientCall& call, const std::string& address) {
@@ -89,15 +113,15 @@ void RouteShard::PlacePinned(ClientCall& call, const std::string& address) {
   link.Submit(call);
 }
 
-Index RouteShard::Pick(const ClientCall& call, bool avoid_tried) {
-  const Snapshot& snapshot = *view_->snapshot;
+Index RouteShard::Pick(const ClientCall& call, const Side& side, bool avoid_tried) {
+  const Snapshot& snapshot = *side.snapshot;
   PickContext context;
   context.sequence = NextSequence();
   context.random = client_.Random();
-  context.now_ns = reactor().now().time_since_epoch().count();
-  context.excluded = unusable_;
+  context.now_ns = NowNs();
+  context.excluded = side.unusable;
   if (avoid_tried && !call.tried.empty()) {
-    excluded_ = unusable_;
+    excluded_ = side.unusable;
     for (Index i = 0; i < snapshot.size(); ++i) {
       const std::string& address = snapshot.provider(i).address;
       if (std::find(call.tried.begin(), call.tried.end(), address) != call.tried.end()) {
@@ -111,7 +135,7 @@ Index RouteShard::Pick(const ClientCall& call, bool avoid_tried) {
   request.key = call.request.key;
   request.key_hash = call.request.key_hash;
   request.has_key = call.request.has_key;
-  const Index picked = route_.channel().load_balance().strategy.pick(request, snapshot, context);
+  const Index picked = route_.channel().load_balance().Pick(request, snapshot, context);
   // A strategy of the user's own may not honour what is excluded, or may be wrong.
   if (picked >= snapshot.size() || IsExcluded(context, picked)) return kNone;
   return picked;
@@ -126,17 +150,17 @@ std::uint64_t RouteShard::NextSequence() noexcept {
 }
 
 Status RouteShard::NoneUsable() const {
-  const Snapshot& snapshot = *view_->snapshot;
   const std::string& url = route_.channel().registry_url();
   if (view_->all->empty()) {
     return Unavailable("no provider of " + route_.service() + " is registered at " + url);
   }
-  if (snapshot.size() == 0) {
+  if (view_->snapshot->size() == 0) {
     return Unavailable("all providers of " + route_.service() + " at " + url + " are draining");
   }
   std::string why = "no provider of " + route_.service() + " can be reached";
-  if (!unusable_.empty()) {
-    why += ": " + std::string(links_[unusable_.front()]->last_failure().message());
+  if (!side_->unusable.empty()) {
+    const ProviderLink& first = *side_->links[side_->unusable.front()];
+    why += ": " + std::string(first.last_failure().message());
   }
   return Unavailable(std::move(why));
 }
@@ -161,10 +185,10 @@ void RouteShard::PlaceWaiting() {
 void RouteShard::SetView(std::shared_ptr<const RouteView> view) {
   if (!closed_.ok()) return;
   const std::shared_ptr<const RouteView> previous = std::exchange(view_, std::move(view));
-  links_.clear();
-  for (const Provider& provider : view_->snapshot->providers()) {
-    links_.push_back(&client_.Link(provider.address));
-  }
+  if (previous) ShowCounts(*previous, false);
+  ShowCounts(*view_, true);
+  chosen_.Use(view_->snapshot.get(), client_);
+  everything_.Use(view_->everything.get(), client_);
   if (previous) {
     // A provider that is new in the list was announced just now.
     for (const Provider& provider : *view_->all) {
@@ -214,11 +238,35 @@ bool RouteShard::Lists(const ProviderLink& link) const noexcept {
       [](const Provider& a, const Provider& b) { return a.address < b.address; });
 }
 
-void RouteShard::FindUnusable() {
-  unusable_.clear();
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    if (!links_[i]->IsUsable()) unusable_.push_back(static_cast<Index>(i));
+void RouteShard::ShowCounts(const RouteView& view, bool show) const noexcept {
+  const Snapshot* const sides[] = {view.snapshot.get(), view.everything.get()};
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    if (sides[i] == nullptr) continue;
+    show ? sides[i]->Attach(cell(), i) : sides[i]->Detach(cell(), i);
   }
+}
+
+void RouteShard::Side::Use(const Snapshot* providers, ClientShard& client) {
+  snapshot = providers;
+  links.clear();
+  if (providers == nullptr) return;
+  for (const Provider& provider : providers->providers()) {
+    links.push_back(&client.Link(provider.address));
+  }
+}
+
+void RouteShard::Side::FindUnusable() {
+  unusable.clear();
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    if (!links[i]->IsUsable()) unusable.push_back(static_cast<Index>(i));
+  }
+}
+
+void RouteShard::FindUnusable() {
+  chosen_.FindUnusable();
+  everything_.FindUnusable();
+  const bool spills = everything_.snapshot != nullptr && chosen_.IsThin();
+  side_ = spills ? &everything_ : &chosen_;
 }
 
 void RouteShard::OnLinkChanged(const ProviderLink& link) {
@@ -227,25 +275,22 @@ void RouteShard::OnLinkChanged(const ProviderLink& link) {
   if (link.IsUsable()) PlaceWaiting();
 }
 
-void RouteShard::EndAttempt(ClientCall& call, bool transport_failure) noexcept {
+void RouteShard::EndAttempt(ClientCall& call, Outcome outcome) noexcept {
   call.link = nullptr;
   call.connection = nullptr;
   Endpoint* endpoint = std::exchange(call.endpoint, nullptr);
-  if (endpoint == nullptr) return;
-  endpoint->calls.fetch_add(1, std::memory_order_relaxed);
-  if (transport_failure) {
-    endpoint->failures.fetch_add(1, std::memory_order_relaxed);
-  } else if (endpoint->failures.load(std::memory_order_relaxed) != 0) {
-    endpoint->failures.store(0, std::memory_order_relaxed);
-  }
-  // Last: without active calls an endpoint that is no longer listed may vanish.
-  endpoint->active.fetch_sub(1, std::memory_order_release);
+  if (endpoint != nullptr) endpoint->OnEnd(cell(), call.attempt_began_ns, NowNs(), outcome);
 }
 
 void RouteShard::OnAnswer(ClientCall& call, Status status) {
-  EndAttempt(call, false);
+  EndAttempt(call, OutcomeOf(status.code()));
   if (status.ok()) retry_tokens_ = std::min(kMostRetryTokens, retry_tokens_ + kTokensPerSuccess);
   Complete(call, std::move(status));
+}
+
+void RouteShard::OnRefusedHere(ClientCall& call, Status why) {
+  EndAttempt(call, Outcome::kAbandoned);
+  Complete(call, std::move(why));
 }
 
 bool RouteShard::MayRetry(const ClientCall& call, bool may_have_started) noexcept {
@@ -256,11 +301,12 @@ bool RouteShard::MayRetry(const ClientCall& call, bool may_have_started) noexcep
   return true;
 }
 
-void RouteShard::OnAttemptFailed(ClientCall& call, Status why, bool may_have_started) {
+void RouteShard::OnAttemptFailed(ClientCall& call, Status why, bool may_have_started,
+                                 Outcome outcome) {
   if (const std::string* provider = ProviderOf(call); provider != nullptr) {
     call.tried.push_back(*provider);
   }
-  EndAttempt(call, true);
+  EndAttempt(call, outcome);
   if (!closed_.ok()) return Complete(call, closed_);
   if (!MayRetry(call, may_have_started)) {
     if (may_have_started) {
@@ -292,17 +338,17 @@ void RouteShard::OnDeadline(ClientCall& call) {
     why += "; registry " + route_.channel().registry_url() + " has not answered";
   }
   if (!call.last_failure.ok()) why += "; before that: " + std::string(call.last_failure.message());
-  Withdraw(call);
+  Withdraw(call, Outcome::kLate);
   Complete(call, DeadlineExceeded(std::move(why)));
 }
 
 void RouteShard::Cancel(ClientCall& call) {
   if (call.state == CallState::kDone) return;
-  Withdraw(call);
+  Withdraw(call, Outcome::kAbandoned);
   Complete(call, Cancelled("the caller cancelled the call"));
 }
 
-void RouteShard::Withdraw(ClientCall& call) {
+void RouteShard::Withdraw(ClientCall& call, Outcome outcome) {
   switch (call.state) {
     case CallState::kWaiting:
       waiting_.Remove(call);
@@ -317,7 +363,7 @@ void RouteShard::Withdraw(ClientCall& call) {
     default:
       break;
   }
-  EndAttempt(call, false);
+  EndAttempt(call, outcome);
 }
 
 void RouteShard::Complete(ClientCall& call, Status status) {
@@ -341,8 +387,9 @@ void RouteShard::Close(const Status& reason) {
     client_.GiveWaitingPlace();
     Complete(*call, reason);
   }
-  links_.clear();
-  unusable_.clear();
+  chosen_ = {};
+  everything_ = {};
+  side_ = &chosen_;
 }
 
 }  // namespace weir::detail

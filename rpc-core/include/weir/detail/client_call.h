@@ -29,7 +29,7 @@
 #include "weir/status.h"
 
 namespace weir {
-struct Endpoint;
+class Endpoint;
 class ClientConnection;
 class ProviderLink;
 }  // namespace weir
@@ -103,6 +103,7 @@ class ClientCall {
   CallState state = CallState::kNew;
   bool starting = false;  // Start is on the stack: the end must wait for its return
   std::uint32_t attempts = 0;
+  std::int64_t attempt_began_ns = 0;  // as the endpoint was told
   std::uint64_t id = 0;           // on that connection
   std::uint64_t sent_offset = 0;  // where its frame begins in its output
   ClientCall* next = nullptr;     // in the list of those that wait or are queued
