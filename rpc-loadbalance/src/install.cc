@@ -7,4 +7,5 @@ void weir_install_load_balances(weir::LoadBalanceTable& table) {
   table.Add("round_robin", weir::RoundRobinStrategy());
   table.Add("least_active", weir::LeastActiveStrategy());
   table.Add("consistent_hash", weir::ConsistentHashStrategy());
+  table.Add("ect", weir::EctStrategy());
 }

@@ -11,5 +11,6 @@ LoadBalance WeightedRandomStrategy() noexcept;
 LoadBalance RoundRobinStrategy() noexcept;
 LoadBalance LeastActiveStrategy() noexcept;
 LoadBalance ConsistentHashStrategy() noexcept;
+LoadBalance EctStrategy() noexcept;
 
 }  // namespace weir

@@ -11,7 +11,8 @@ namespace weir {
 
 // What a provider says about its load with each answer, in eight bytes. A value.
 struct LoadReport {
-  std::uint16_t in_flight = 0;      // calls it has taken and not yet answered, up to 65,535
+  // Calls it has taken and not yet answered, up to 65,535; with the one that this answers.
+  std::uint16_t in_flight = 0;
   std::uint16_t slots = 0;          // calls it can work on at once; 0: it does not tell
   std::uint32_t service_100ns = 0;  // a call's time once it is worked on, mean over all methods
 
@@ -95,7 +96,10 @@ class alignas(64) Endpoint {
     Add(own.started_sum_, std::uint64_t{0} - static_cast<std::uint64_t>(started_ns));
     own.Set(own.active() - 1);
   }
+  // Before the OnEnd of the call it came with.
   void OnReport(LoadReport report, std::int64_t now_ns) noexcept {
+    const auto others = static_cast<float>(report.in_flight) - static_cast<float>(active());
+    others_.store(std::max(others, 0.0F), std::memory_order_relaxed);
     report_.store(report.Pack(), std::memory_order_relaxed);
     reported_ns_.store(now_ns, std::memory_order_relaxed);
   }
@@ -131,6 +135,8 @@ class alignas(64) Endpoint {
     return LoadReport::Unpack(report_.load(std::memory_order_relaxed));
   }
   std::int64_t reported_ns() const noexcept { return reported_ns_.load(std::memory_order_relaxed); }
+  // Calls of other channels that the provider had when it reported.
+  float others() const noexcept { return others_.load(std::memory_order_relaxed); }
   // Mean time of the last answers, good or not, each new one weighing 1/16; 0: none yet.
   float latency_ns() const noexcept { return latency_ns_.load(std::memory_order_relaxed); }
   // The same, but it rises to each longer time at once and falls with the time since the last
@@ -182,6 +188,7 @@ class alignas(64) Endpoint {
   std::atomic<float> latency_ns_{0};
   std::atomic<float> peak_ns_{0};
   std::atomic<float> error_rate_{0};
+  std::atomic<float> others_{0};
   std::atomic<std::uint32_t> failures_{0};
   std::unique_ptr<EndpointCell[]> cells_;
   std::uint32_t cell_count_;
