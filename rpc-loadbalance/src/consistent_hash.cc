@@ -39,8 +39,8 @@ Result<Options> Read(const Parameters& parameters) {
 }
 
 struct Tables {
-  Tables(const Snapshot& snapshot, const Options& options)
-      : ring(snapshot.providers(), options.ring),
+  Tables(const Snapshot& snapshot, const Options& options, HashRing made)
+      : ring(std::move(made)),
         bound_permille(options.bound_permille),
         weights(EffectiveWeights(snapshot.providers())) {}
   HashRing ring;
@@ -53,8 +53,14 @@ Status Check(const Parameters& parameters) {
 }
 
 std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters& parameters,
-                                  const Snapshot*) {
-  return std::make_shared<const Tables>(snapshot, *Read(parameters));
+                                  const Snapshot* previous) {
+  const Options options = *Read(parameters);
+  const auto* before =
+      previous == nullptr ? nullptr : static_cast<const Tables*>(previous->tables());
+  HashRing ring = before == nullptr ? HashRing(snapshot.providers(), options.ring)
+                                    : HashRing(snapshot.providers(), options.ring, before->ring,
+                                               previous->providers());
+  return std::make_shared<const Tables>(snapshot, options, std::move(ring));
 }
 
 // The first clockwise with room below its cap, ceil(c * (calls in flight + 1) * weight / sum).
