@@ -1,5 +1,7 @@
 #include "facts.h"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -32,6 +34,27 @@ Facts ParseFacts(std::string_view text) {
     facts.emplace(name, std::move(known));
   }
   return facts;
+}
+
+bool IsZone(std::string_view text) {
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c > 0x20 && c != 0x7f; });
+}
+
+void TakeFacts(const Facts& facts, Provider& provider) {
+  provider.zone.clear();
+  provider.started_ms = 0;
+  if (const auto zone = facts.find("zone"); zone != facts.end() && IsZone(zone->second)) {
+    provider.zone = zone->second;
+  }
+  if (const auto started = facts.find("started"); started != facts.end()) {
+    const std::string& text = started->second;
+    std::int64_t ms = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    if (whole && ms > 0) provider.started_ms = ms;
+  }
 }
 
 Facts WithStart(Facts facts) {

@@ -17,6 +17,12 @@ std::string FactsText(const Facts& facts);
 // text, and what goes beyond kMaxFactsBytes, is left out. Empty when it is no JSON object.
 Facts ParseFacts(std::string_view text);
 
+// Whether a text may be a zone: 1 to 64 bytes, no spaces or control characters.
+bool IsZone(std::string_view text);
+// Fills in what consumers are told: zone and started_ms. A fact that is missing or makes no sense
+// leaves its field as if unknown.
+void TakeFacts(const Facts& facts, Provider& provider);
+
 // The facts with what a registry adds: "started" in milliseconds since 1970, now, unless the
 // provider says it itself.
 Facts WithStart(Facts facts);

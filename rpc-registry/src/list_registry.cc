@@ -1,9 +1,11 @@
-// list://host:port*weight,host:port: fixed providers, the same for every service.
+// list://host:port*weight@zone,host:port*weight,host:port: fixed providers, the same for every
+// service.
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "executor.h"
+#include "facts.h"
 #include "listener.h"
 #include "node.h"
 #include "schemes.h"
@@ -14,8 +16,9 @@ namespace {
 
 Result<Provider> ParseProvider(const std::string& url, std::string_view text) {
   const auto refuse = [&](std::string_view why) {
-    return InvalidArgument("registry '" + url + "', '" + std::string(text) + "': " +
-                           std::string(why) + "; expected list://host:port*weight,host:port");
+    return InvalidArgument("registry '" + url + "', '" + std::string(text) +
+                           "': " + std::string(why) +
+                           "; expected list://host:port*weight@zone,host:port*weight,host:port");
   };
   const auto star = text.find('*');
   const Result<Address> address = Address::Parse(text.substr(0, star));
@@ -23,7 +26,13 @@ Result<Provider> ParseProvider(const std::string& url, std::string_view text) {
   if (!address->can_be_called()) return refuse("port 0 cannot be called");
   Provider provider{address->ToString(), kDefaultWeight};
   if (star == std::string_view::npos) return provider;
-  const std::string_view weight = text.substr(star + 1);
+  const std::string_view behind = text.substr(star + 1);
+  const auto at = behind.find('@');
+  const std::string_view weight = behind.substr(0, at);
+  if (at != std::string_view::npos) {
+    provider.zone = behind.substr(at + 1);
+    if (!IsZone(provider.zone)) return refuse("the zone is no word of 1 to 64 bytes");
+  }
   const auto [end, error] =
       std::from_chars(weight.data(), weight.data() + weight.size(), provider.weight);
   if (weight.empty() || error != std::errc() || end != weight.data() + weight.size() ||
@@ -66,6 +75,7 @@ class ListRegistry final : public Registry {
       entries.push_back({.address = provider.address,
                          .weight_text = std::to_string(provider.weight),
                          .weight = provider.weight});
+      if (!provider.zone.empty()) entries.back().facts.emplace("zone", provider.zone);
     }
     return entries;
   }

@@ -149,8 +149,10 @@ class Space {
     auto list = std::make_shared<std::vector<Provider>>();
     for (const auto& [address, claims] : claims_[service]) {
       // As with a provider that restarted on its port: the newest claim counts.
-      const std::int32_t weight = claims.back().weight;
-      list->push_back({address, weight == kWeightUnset ? kDefaultWeight : weight});
+      const Claim& claim = claims.back();
+      Provider& provider = list->emplace_back(Provider{.address = address});
+      if (claim.weight != kWeightUnset) provider.weight = claim.weight;
+      TakeFacts(claim.facts, provider);
     }
     return list;
   }

@@ -31,7 +31,8 @@ class ProviderCacheTest : public ::testing::Test {
   }
 
   testing::TempDir directory_;
-  const std::vector<Provider> providers_ = {{"[::1]:7", 0}, {"h:1", 100}, {"h:2", 10'000}};
+  const std::vector<Provider> providers_ = {
+      {"[::1]:7", 0}, {"h:1", 100, "eu-1", 1'700'000'000'123}, {"h:2", 10'000, "k\u00f6ln"}};
   const ProviderCache cache_{directory_.Path("a/b"), "zk://h:2181/rpc", "greeter.Greeter"};
 };
 

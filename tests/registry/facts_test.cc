@@ -33,6 +33,22 @@ TEST(Facts, GetTheTimeOfTheStartUnlessTheProviderSaysIt) {
   EXPECT_EQ(WithStart({{"started", "5"}}).at("started"), "5");
 }
 
+TEST(Facts, BecomeZoneAndStartWhereTheyMakeSense) {
+  Provider provider{"h:1", 5, "old", 1};
+  TakeFacts({{"zone", "k\u00f6ln-1"}, {"started", "1700000000123"}}, provider);
+  EXPECT_EQ(provider, (Provider{"h:1", 5, "k\u00f6ln-1", 1'700'000'000'123}));
+  for (const char* zone : {"", "two words", "line\nbreak", "\x7f"}) {
+    TakeFacts({{"zone", zone}}, provider);
+    EXPECT_EQ(provider, (Provider{"h:1", 5})) << zone;
+  }
+  TakeFacts({{"zone", std::string(65, 'z')}}, provider);
+  EXPECT_EQ(provider.zone, "");
+  for (const char* start : {"", "-5", "0", "1.5", "12a", "99999999999999999999"}) {
+    TakeFacts({{"started", start}}, provider);
+    EXPECT_EQ(provider.started_ms, 0) << start;
+  }
+}
+
 TEST(Weight, IsANumberFromMinusOneToTheLimit) {
   for (const auto& [text, weight] :
        {std::pair{"-1", -1}, {"0", 0}, {"10000", 10000}, {"7 \n", 7}}) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -56,10 +57,19 @@ class Watched {
     if (subscription.ok()) subscription_ = *std::move(subscription);
   }
 
-  // Waits until the latest list is exactly this one.
+  // Waits until the latest list is exactly this one, by addresses and weights; zone and start are
+  // compared where they are given.
   ::testing::AssertionResult Becomes(const std::vector<Provider>& wanted,
                                      std::chrono::milliseconds timeout = kPatience) {
-    if (told_.Wait([&](const ProviderList& list) { return *list == wanted; }, timeout)) {
+    const auto is_wanted = [&](const ProviderList& list) {
+      return std::equal(list->begin(), list->end(), wanted.begin(), wanted.end(),
+                        [](const Provider& is, const Provider& should) {
+                          return is.address == should.address && is.weight == should.weight &&
+                                 (should.zone.empty() || is.zone == should.zone) &&
+                                 (should.started_ms == 0 || is.started_ms == should.started_ms);
+                        });
+    };
+    if (told_.Wait(is_wanted, timeout)) {
       return ::testing::AssertionSuccess();
     }
     return ::testing::AssertionFailure() << "the lists told were " << Describe();
@@ -74,6 +84,7 @@ class Watched {
       text += "[";
       for (const Provider& one : *list) {
         text += " " + one.address + "*" + std::to_string(one.weight);
+        text += "@" + one.zone + " since " + std::to_string(one.started_ms);
       }
       text += " ] ";
     }

@@ -21,7 +21,7 @@
 namespace weir::detail {
 namespace {
 
-constexpr std::string_view kFormat = "weir-providers 1 ";
+constexpr std::string_view kFormat = "weir-providers 2 ";
 
 std::string Reason(int error) {
   return std::generic_category().message(error);
@@ -80,17 +80,28 @@ std::string_view NextLine(std::string_view& text) {
   return line;
 }
 
+// The part of `line` before the next space; `line` keeps what follows.
+std::string_view NextWord(std::string_view& line) {
+  const auto end = line.find(' ');
+  const std::string_view word = line.substr(0, end);
+  line = end == std::string_view::npos ? std::string_view() : line.substr(end + 1);
+  return word;
+}
+
+template <class Number>
+bool ParseNumber(std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
 std::optional<Provider> ParseProvider(std::string_view line) {
-  const auto space = line.find(' ');
-  if (space == std::string_view::npos) return std::nullopt;
-  Provider provider{.address = std::string(line.substr(0, space)), .weight = 0};
-  const char* first = line.data() + space + 1;
-  const char* last = line.data() + line.size();
-  const auto [end, error] = std::from_chars(first, last, provider.weight);
-  if (error != std::errc() || end != last || provider.weight < 0 || provider.weight > kMaxWeight ||
+  Provider provider{.address = std::string(NextWord(line))};
+  if (!ParseNumber(NextWord(line), provider.weight) || provider.weight < 0 ||
+      provider.weight > kMaxWeight || !ParseNumber(NextWord(line), provider.started_ms) ||
       !Address::Parse(provider.address).ok()) {
     return std::nullopt;
   }
+  provider.zone = line;
   return provider;
 }
 
@@ -105,7 +116,12 @@ ProviderCache::ProviderCache(const std::string& directory, std::string_view regi
 Status ProviderCache::Store(const std::vector<Provider>& providers) const {
   std::string text = title_ + "\n";
   for (const Provider& provider : providers) {
-    text += provider.address + " " + std::to_string(provider.weight) + "\n";
+    text += provider.address + " " + std::to_string(provider.weight) + " " +
+            std::to_string(provider.started_ms);
+    // A registry of the user's own may give a zone that would not fit a line.
+    const bool fits = provider.zone.find_first_of("\r\n") == std::string::npos;
+    if (!provider.zone.empty() && fits) text += " " + provider.zone;
+    text += "\n";
   }
   text += Hex(HashKey(text)) + "\n";
   const auto fail = [this](std::string_view what, int error) {

@@ -1,8 +1,9 @@
 // ProviderCache: the last list of providers of one service, on disk, for a start without registry.
 //
-// A file of text: a line naming format, registry and service; one "address weight" per provider;
-// a last line with the XXH3-64 of all before it. Written aside and renamed, so that a reader sees a
-// whole one or none. Its modification time says when the registry last stood by it.
+// A file of text: a line naming format, registry and service; one "address weight started_ms
+// zone" per provider, the zone only where there is one; a last line with the XXH3-64 of all before
+// it. Written aside and renamed, so that a reader sees a whole one or none. Its modification time
+// says when the registry last stood by it.
 #pragma once
 
 #include <chrono>

@@ -115,6 +115,24 @@ void SweepUnfinished(const std::string& directory) {
 // Which no path of a Unix-domain socket contains.
 constexpr std::string_view kSlash = "%2F";
 
+Status WriteFacts(const std::string& facts_path, const std::string& text) {
+  const std::filesystem::path path = facts_path;
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  const std::string unfinished =
+      path.parent_path() / ("." + path.filename().string() + std::string(kUnfinished));
+  const Descriptor file(
+      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (file.get() < 0 ||
+      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::rename(unfinished.c_str(), facts_path.c_str()) != 0) {
+    Status status = Failed("write", facts_path);
+    ::unlink(unfinished.c_str());
+    return status;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string NodeName(std::string_view address) {
@@ -139,7 +157,8 @@ std::string NodeAddress(std::string_view name) {
 }
 
 Result<std::unique_ptr<NodeClaim>> NodeClaim::Make(const NodeFolder& folder,
-                                                   const std::string& name, std::int32_t weight) {
+                                                   const std::string& name, std::int32_t weight,
+                                                   const std::string& facts) {
   const std::string path = folder.nodes + "/" + name;
   const std::string facts_path = folder.facts + "/" + name;
   const Descriptor lock(LockDirectory(folder.nodes));
@@ -155,7 +174,8 @@ Result<std::unique_ptr<NodeClaim>> NodeClaim::Make(const NodeFolder& folder,
   const std::string unfinished = folder.nodes + "/." + name + std::string(kUnfinished);
   Descriptor fresh(::open(unfinished.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fresh.get() < 0) return Failed("create", unfinished);
-  ::unlink(facts_path.c_str());  // a predecessor's
+  // First, and in the place of a predecessor's.
+  if (!WriteFacts(facts_path, facts).ok()) ::unlink(facts_path.c_str());
   if (::flock(fresh.get(), LOCK_EX | LOCK_NB) != 0 || !WriteWeight(fresh.get(), weight) ||
       ::rename(unfinished.c_str(), path.c_str()) != 0) {
     Status status = Failed("write", path);
@@ -188,21 +208,7 @@ std::string NodeClaim::Text() const {
 }
 
 Status NodeClaim::PutFacts(const std::string& text) const {
-  const std::filesystem::path path = facts_path_;
-  std::error_code error;
-  std::filesystem::create_directories(path.parent_path(), error);
-  const std::string unfinished =
-      path.parent_path() / ("." + path.filename().string() + std::string(kUnfinished));
-  const Descriptor file(
-      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (file.get() < 0 ||
-      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::rename(unfinished.c_str(), facts_path_.c_str()) != 0) {
-    Status status = Failed("write", facts_path_);
-    ::unlink(unfinished.c_str());
-    return status;
-  }
-  return {};
+  return WriteFacts(facts_path_, text);
 }
 
 bool NodeClaim::HasFacts() const {
@@ -213,10 +219,16 @@ NodeState ProbeNode(const std::string& directory, const std::string& name) {
   const Descriptor node(OpenNode(directory + "/" + name));
   if (node.get() < 0) {
     if (errno == ENOENT) return {};
-    return {NodeState::Kind::kUnknown, {}, errno};
+    return {.kind = NodeState::Kind::kUnknown, .content = {}, .error = errno};
   }
   const auto kind = Abandoned(node.get()) ? NodeState::Kind::kDead : NodeState::Kind::kAlive;
-  return {kind, FirstLine(node.get()), 0};
+  NodeState state{.kind = kind, .content = FirstLine(node.get())};
+  struct stat status;
+  if (::fstat(node.get(), &status) == 0) {
+    state.inode = status.st_ino;
+    state.written_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+  }
+  return state;
 }
 
 Facts ReadNodeFacts(const NodeFolder& folder, const std::string& name) {

@@ -45,9 +45,10 @@ std::string NodeAddress(std::string_view name);
 class NodeClaim {
  public:
   // ALREADY_EXISTS when a living process holds the node, UNAVAILABLE when somebody else is just
-  // making one; anything else names the file and the reason. The folder must exist.
+  // making one; anything else names the file and the reason. The folder must exist. Who sees the
+  // node finds `facts`, unless they cannot be written: see HasFacts.
   static Result<std::unique_ptr<NodeClaim>> Make(const NodeFolder& folder, const std::string& name,
-                                                 std::int32_t weight);
+                                                 std::int32_t weight, const std::string& facts);
   ~NodeClaim();
   NodeClaim(const NodeClaim&) = delete;
   NodeClaim& operator=(const NodeClaim&) = delete;
@@ -85,6 +86,9 @@ struct NodeState {
   Kind kind = Kind::kAbsent;
   std::string content;  // when alive or dead: the first line, shortened
   int error = 0;
+  // Together they tell this file from another one in its place.
+  std::uint64_t inode = 0;
+  std::int64_t written_ns = 0;
 };
 
 // Looks at a node without disturbing it.

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "facts.h"
 #include "weir/log.h"
 
 namespace weir::discovery {
@@ -154,12 +155,12 @@ void ServiceFolder::Ensure(const std::shared_ptr<Announcement>& announcement) {
   }
   announcement->claim.reset();
   Result<std::unique_ptr<NodeClaim>> claim =
-      NodeClaim::Make(folder_, NodeName(instance.address), instance.weight);
+      NodeClaim::Make(folder_, NodeName(instance.address), instance.weight, announcement->facts);
   if (claim.ok()) {
     announcement->claim = *std::move(claim);
     announcement->failures = 0;
     announcement->unwritten = false;
-    PutFacts(*announcement);
+    if (!announcement->claim->HasFacts()) PutFacts(*announcement);
     if (announcement->stood) {
       ++context_.counters.restorations;
       LogInfo(context_.url + ": " + instance.address + " for " + service_ +
@@ -231,7 +232,9 @@ void ServiceFolder::Scan() {
     const NodeState node = ProbeNode(folder_.nodes, file);
     if (node.kind == NodeState::Kind::kDead) dead.push_back(file);
     if (node.kind == NodeState::Kind::kAlive) {
-      providers.push_back({name, WeightOf(name, node.content)});
+      Provider& provider = providers.emplace_back(Provider{.address = name});
+      provider.weight = WeightOf(name, node.content);
+      TakeFactsOf(file, node, provider);
     }
     if (node.kind != NodeState::Kind::kUnknown) continue;
     error = node.error;
@@ -245,6 +248,8 @@ void ServiceFolder::Scan() {
   }
   ::closedir(entries);
   if (error == 0) unreadable_.clear();
+  // Of those that went.
+  if (described_.size() > 2 * providers.size() + 100) described_.clear();
   SweepNodes(folder_, dead);
   Publish(std::move(providers));
   not_before_ = Clock::now() + (Clock::now() - start) * kScanPause;
@@ -309,6 +314,23 @@ std::int32_t ServiceFolder::WeightOf(const std::string& name, const std::string&
     if (now < since->second + kSettling) return known->weight;
   }
   return reader_.Weight(name, content);
+}
+
+// What is written about a node stays as it is, so it is read once.
+void ServiceFolder::TakeFactsOf(const std::string& file, const NodeState& node,
+                                Provider& provider) {
+  const auto known = described_.find(file);
+  if (known != described_.end() && known->second.inode == node.inode &&
+      known->second.written_ns == node.written_ns) {
+    provider.zone = known->second.zone;
+    provider.started_ms = known->second.started_ms;
+    return;
+  }
+  const Facts facts = ReadNodeFacts(folder_, file);
+  if (facts.empty()) return;  // not there yet, perhaps
+  TakeFacts(facts, provider);
+  described_.insert_or_assign(
+      file, Described{node.inode, node.written_ns, provider.zone, provider.started_ms});
 }
 
 }  // namespace weir::discovery

@@ -76,6 +76,7 @@ class ServiceFolder {
   bool VanishedJustNow();
   const Provider* Known(const std::string& name) const;
   std::int32_t WeightOf(const std::string& name, const std::string& content);
+  void TakeFactsOf(const std::string& file, const NodeState& node, Provider& provider);
 
   const FolderContext context_;
   const std::string service_;
@@ -91,6 +92,15 @@ class ServiceFolder {
   std::optional<Executor::Clock::time_point> vanished_;
   std::map<std::string, Executor::Clock::time_point> empty_since_;  // by node
   std::set<std::string> unreadable_;                                // nodes, told once
+
+  // What was read about a node, as long as it is the same file. By its name.
+  struct Described {
+    std::uint64_t inode;
+    std::int64_t written_ns;
+    std::string zone;
+    std::int64_t started_ms;
+  };
+  std::map<std::string, Described> described_;
 };
 
 }  // namespace weir::discovery

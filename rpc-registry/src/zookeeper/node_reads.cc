@@ -4,22 +4,21 @@
 
 namespace weir::discovery {
 
-void NodeReads::Start(ZkSession& session, std::deque<std::string> paths, bool watch, Each each,
-                      Done done) {
-  const std::shared_ptr<NodeReads> reads(
-      new NodeReads(session, std::move(paths), watch, std::move(each), std::move(done)));
-  if (reads->paths_.empty()) return reads->done_();
-  while (reads->reading_ < kMaxReads && !reads->paths_.empty()) reads->Ask();
+void NodeReads::Start(ZkSession& session, std::deque<NodeRead> reads, Each each, Done done) {
+  const std::shared_ptr<NodeReads> round(
+      new NodeReads(session, std::move(reads), std::move(each), std::move(done)));
+  if (round->reads_.empty()) return round->done_();
+  while (round->reading_ < kMaxReads && !round->reads_.empty()) round->Ask();
 }
 
 void NodeReads::Ask() {
-  const std::string path = std::move(paths_.front());
-  paths_.pop_front();
+  const NodeRead read = std::move(reads_.front());
+  reads_.pop_front();
   ++reading_;
-  session_.Get(path, watch_, [self = shared_from_this(), path](const ZkReply& reply) {
+  session_.Get(read.path, read.watch, [self = shared_from_this(), read](const ZkReply& reply) {
     --self->reading_;
-    if (!self->each_(path, reply)) self->paths_.clear();
-    if (!self->paths_.empty()) return self->Ask();
+    if (!self->each_(read.path, reply)) self->reads_.clear();
+    if (!self->reads_.empty()) return self->Ask();
     if (self->reading_ == 0) self->done_();
   });
 }

@@ -101,11 +101,11 @@ void OperatorCalls::Begin(const std::shared_ptr<Inspection>& inspection) {
 
 void OperatorCalls::ReadNodes(const std::shared_ptr<Inspection>& inspection,
                               const std::vector<std::string>& names) {
-  std::deque<std::string> paths;
+  std::deque<NodeRead> reads;
   for (const std::string& name : names) {
     if (!IsProviderName(name, Reach::kNetwork)) continue;
-    paths.push_back(inspection->nodes + "/" + name);
-    paths.push_back(inspection->facts + "/" + name);
+    reads.push_back({.path = inspection->nodes + "/" + name});
+    reads.push_back({.path = inspection->facts + "/" + name});
   }
   const auto each = [inspection](const std::string& path, const ZkReply& reply) {
     const std::size_t slash = path.rfind('/');
@@ -128,7 +128,7 @@ void OperatorCalls::ReadNodes(const std::shared_ptr<Inspection>& inspection,
     }
     return true;
   };
-  NodeReads::Start(session_, std::move(paths), /*watch=*/false, each, [this, inspection] {
+  NodeReads::Start(session_, std::move(reads), each, [this, inspection] {
     if (inspection->failure != ZOK) {
       waiting_.emplace_back([this, inspection] { Begin(inspection); });
       return;

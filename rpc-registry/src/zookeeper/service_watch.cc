@@ -6,8 +6,10 @@
 #include <deque>
 #include <utility>
 
+#include "facts.h"
 #include "weir/log.h"
 #include "zookeeper/node_reads.h"
+#include "zookeeper/provider_node.h"
 
 namespace weir::discovery {
 namespace {
@@ -22,6 +24,7 @@ ServiceWatch::ServiceWatch(const Surroundings& around, const std::string& root,
                            const std::string& service)
     : around_(around),
       path_(root + "/" + service),
+      facts_path_(FactsRoot(root) + "/" + service),
       reader_(around.registry, service, Reach::kNetwork, around.counters) {}
 
 void ServiceWatch::Refresh() {
@@ -79,7 +82,7 @@ void ServiceWatch::OnChildren(const ZkReply& reply) {
     if (const auto known = nodes_.find(name); known != nodes_.end()) {
       nodes.insert(nodes_.extract(known));
     } else if (reader_.IsProvider(name)) {
-      nodes.emplace(name, Node{});
+      nodes.emplace(name, Node{.provider = {.address = name}});
     }
   }
   nodes_ = std::move(nodes);
@@ -103,33 +106,53 @@ void ServiceWatch::OnNoService() {
 }
 
 void ServiceWatch::ReadNodes() {
-  std::deque<std::string> unread;
+  std::deque<NodeRead> unread;
   for (const auto& [name, node] : nodes_) {
-    if (!node.known && !node.refused) unread.push_back(path_ + "/" + name);
+    if (!node.known && !node.refused) unread.push_back({path_ + "/" + name, /*watch=*/true});
+    // Second, so that they are not older than the node: it is made after them.
+    if (!node.facts_known) unread.push_back({facts_path_ + "/" + name, /*watch=*/false});
   }
   NodeReads::Start(
-      around_.session, std::move(unread), /*watch=*/true,
+      around_.session, std::move(unread),
       [this](const std::string& path, const ZkReply& reply) { return OnNode(path, reply); },
       [self = shared_from_this()] {
+        if (!self->failed_ && self->LacksFacts()) return self->ReadNodes();
         if (!self->failed_) self->Publish();
         self->Rest();
       });
 }
 
+// Of a provider that was known and is found to have been made anew.
+bool ServiceWatch::LacksFacts() const {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [](const auto& entry) { return !entry.second.facts_known; });
+}
+
 bool ServiceWatch::OnNode(const std::string& path, const ZkReply& reply) {
+  if (path.starts_with(facts_path_ + "/")) {
+    return OnFacts(path.substr(facts_path_.size() + 1), reply);
+  }
   const std::string name = path.substr(path_.size() + 1);
-  const auto node = nodes_.find(name);
-  if (node == nodes_.end()) return !failed_;
+  const auto found = nodes_.find(name);
+  if (found == nodes_.end()) return !failed_;
+  Node& node = found->second;
   switch (reply.code) {
     case ZOK:
-      node->second = {.known = true, .refused = false, .weight = reader_.Weight(name, reply.data)};
+      node.known = true;
+      node.refused = false;
+      node.provider.weight = reader_.Weight(name, reply.data);
+      if (std::exchange(node.made_ms, reply.created_ms) != reply.created_ms) {
+        node.facts_known = false;
+      }
       break;
     case ZNONODE:
       // Gone since the children were read: their watch tells the rest.
-      nodes_.erase(node);
+      nodes_.erase(found);
       break;
     case ZNOAUTH:
-      node->second = {.known = false, .refused = true, .weight = kDefaultWeight};
+      node.known = false;
+      node.refused = true;
+      node.provider.weight = kDefaultWeight;
       ++around_.counters.refusals;
       reader_.Refused(name);
       break;
@@ -140,10 +163,23 @@ bool ServiceWatch::OnNode(const std::string& path, const ZkReply& reply) {
   return !failed_;
 }
 
+// Facts that are not there or may not be read are none: consumers can do without.
+bool ServiceWatch::OnFacts(const std::string& name, const ZkReply& reply) {
+  const auto found = nodes_.find(name);
+  if (found == nodes_.end()) return !failed_;
+  if (IsConnectionFailure(reply.code)) {
+    failed_ = true;
+    return false;
+  }
+  found->second.facts_known = true;
+  TakeFacts(reply.code == ZOK ? ParseFacts(reply.data) : Facts(), found->second.provider);
+  return !failed_;
+}
+
 void ServiceWatch::Publish() {
   auto providers = std::make_shared<std::vector<Provider>>();
   providers->reserve(nodes_.size());
-  for (const auto& [name, node] : nodes_) providers->push_back({name, node.weight});
+  for (const auto& [name, node] : nodes_) providers->push_back(node.provider);
   reported_ = ZOK;
   const auto& last = feed_.last();
   if (!last || **last != *providers) feed_.Publish(std::move(providers));

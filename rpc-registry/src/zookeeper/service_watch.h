@@ -1,9 +1,10 @@
 // The providers of one service as ZooKeeper knows them, and those who want to be told.
 //
 // Reads the children and sets a watch; reads the data, with a watch, only of nodes that are new or
-// whose watch fired; then publishes one snapshot. Changes that come close together are read
-// together. While there is no connection the last snapshot stays. A node that may not be read is a
-// provider all the same, of the default weight.
+// whose watch fired, and the facts of those that were made anew; then publishes one snapshot.
+// Changes that come close together are read together. While there is no connection the last
+// snapshot stays. A node that may not be read is a provider all the same, of the default weight,
+// and so is one without facts.
 #pragma once
 
 #include <map>
@@ -39,19 +40,24 @@ class ServiceWatch : public std::enable_shared_from_this<ServiceWatch> {
   struct Node {
     bool known = false;    // the weight is the server's, and its watch is set
     bool refused = false;  // it may not be read; tried again when the children are
-    std::int32_t weight = kDefaultWeight;
+    std::int64_t made_ms = 0;
+    bool facts_known = false;  // those of the node made at that time; they do not change
+    Provider provider = {};
   };
 
   void OnChildren(const ZkReply& reply);
   void OnNoService();
   void ReadNodes();
   bool OnNode(const std::string& path, const ZkReply& reply);
+  bool OnFacts(const std::string& name, const ZkReply& reply);
+  bool LacksFacts() const;
   void Publish();
   void Rest();
   void Fail(int code, const std::string& path);
 
   const Surroundings around_;
   const std::string path_;
+  const std::string facts_path_;
   NodeReader reader_;
   Feed<ProviderList> feed_;
   std::map<std::string, Node> nodes_;
