@@ -77,7 +77,7 @@ class alignas(64) Endpoint {
   // `cells`: threads that count. `started_ns`: when the provider started, for slow_start; 0: long
   // ago.
   explicit Endpoint(std::uint32_t cells = 1, std::int64_t started_ns = 0)
-      : started_ns_(started_ns), cells_(new EndpointCell[cells]), cell_count_(cells) {}
+      : started_ns_(started_ns), cell_count_(cells), cells_(new EndpointCell[cells]) {}
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -190,8 +190,8 @@ class alignas(64) Endpoint {
   std::atomic<float> error_rate_{0};
   std::atomic<float> others_{0};
   std::atomic<std::uint32_t> failures_{0};
-  std::unique_ptr<EndpointCell[]> cells_;
-  std::uint32_t cell_count_;
+  const std::uint32_t cell_count_;
+  const std::unique_ptr<EndpointCell[]> cells_;
 };
 static_assert(sizeof(Endpoint) == 64);
 
