@@ -10,6 +10,7 @@
 #include "buffer/io_budget.h"
 #include "core/wire_bytes.h"
 #include "meta_pb.pb.h"
+#include "weir/endpoint.h"
 #include "wire/frame_reader.h"
 #include "wire/frame_writer.h"
 
@@ -64,6 +65,16 @@ TEST(Headers, TheSpecificationShowsWhatIsWritten) {
   message.set_key("h");
   ASSERT_TRUE(wire::WriteReply(reply, 1, message, {}, false, {100, 100}).ok());
   EXPECT_TRUE(shown(Gathered(reply))) << Hex(Gathered(reply));
+  const std::uint64_t load = LoadReport{.in_flight = 3, .slots = 4, .service_100ns = 50'000}.Pack();
+  Outbox with_load;
+  ASSERT_TRUE(wire::WriteReply(with_load, 1, message, {}, false, {100, 100}, load).ok());
+  EXPECT_TRUE(shown(Gathered(with_load))) << Hex(Gathered(with_load));
+  Outbox probe;
+  wire::WriteSignal(probe, wire::FrameType::kLoadAsk, 1);
+  EXPECT_TRUE(shown(Gathered(probe))) << Hex(Gathered(probe));
+  Outbox told;
+  wire::WriteLoad(told, 1, load);
+  EXPECT_TRUE(shown(Gathered(told))) << Hex(Gathered(told));
 }
 
 TEST(Headers, EveryFlippedBitIsNoticed) {

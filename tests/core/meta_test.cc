@@ -76,7 +76,8 @@ TEST(Meta, RequestsReadTheSameBothWays) {
 }
 
 TEST(Meta, ResponsesNoticesAndSettingsReadTheSameBothWays) {
-  wire::ResponseMeta response{14, "message", std::string_view("det\0ails", 8), 77, true};
+  wire::ResponseMeta response{14, "message", std::string_view("det\0ails", 8),
+                              77, true,      ~std::uint64_t{0} - 5};
   std::string bytes(response.MaxBytes(), '\0');
   bytes.resize(response.Encode(bytes.data()));
   meta_pb::ResponseMeta generated;
@@ -89,13 +90,32 @@ TEST(Meta, ResponsesNoticesAndSettingsReadTheSameBothWays) {
   EXPECT_EQ(back.message, "message");
   EXPECT_EQ(back.checksum, 77u);
   EXPECT_TRUE(back.not_started);
+  EXPECT_EQ(back.load, generated.load());
+  EXPECT_EQ(back.load, ~std::uint64_t{0} - 5);
 
-  const wire::SettingsMeta settings{~0u, ~0u, ~0u, ~std::uint64_t{0}};
+  const wire::SettingsMeta settings{~0u, ~0u, ~0u, ~std::uint64_t{0}, true};
   std::string settings_bytes(wire::SettingsMeta::kMaxBytes, '\0');
   settings_bytes.resize(settings.Encode(settings_bytes.data()));
   meta_pb::SettingsMeta settings_generated;
   ASSERT_TRUE(settings_generated.ParseFromString(settings_bytes));
   EXPECT_EQ(settings_generated.SerializeAsString(), settings_bytes);
+
+  EXPECT_TRUE(settings_generated.load_reports());
+  wire::SettingsMeta settings_back;
+  ASSERT_TRUE(settings_back.Decode(settings_bytes));
+  EXPECT_TRUE(settings_back.load_reports);
+  EXPECT_EQ(settings_back.min_ping_interval_us, ~std::uint64_t{0});
+
+  for (const std::uint64_t load : {std::uint64_t{0}, std::uint64_t{0x1234'5678'9ABC'DEF0}}) {
+    std::string load_bytes(wire::LoadMeta::kMaxBytes, '\0');
+    load_bytes.resize(wire::LoadMeta{load}.Encode(load_bytes.data()));
+    meta_pb::LoadMeta load_generated;
+    ASSERT_TRUE(load_generated.ParseFromString(load_bytes));
+    EXPECT_EQ(load_generated.SerializeAsString(), load_bytes);
+    wire::LoadMeta load_back;
+    ASSERT_TRUE(load_back.Decode(load_bytes));
+    EXPECT_EQ(load_back.load, load);
+  }
 
   const wire::NoticeMeta notice{3, "why"};
   std::string notice_bytes(notice.MaxBytes(), '\0');
@@ -169,6 +189,7 @@ TEST(Meta, RandomAndDamagedBytesNeverReadOutside) {
     (void)wire::ResponseMeta().Decode(view);
     (void)wire::SettingsMeta().Decode(view);
     (void)wire::NoticeMeta().Decode(view);
+    (void)wire::LoadMeta().Decode(view);
   }
 }
 

@@ -164,7 +164,7 @@ TEST_P(HostileClient, F7_UnknownVersionTypeAndFlags) {
     EXPECT_TRUE(peer.IsClosedWithin(1s));
   }
   RawPeer peer = Greeted();
-  peer.Send(HeaderBytes({.type = 0x80}));  // may be ignored, and is
+  peer.Send(HeaderBytes({.type = 0xC0}));  // may be ignored, and is
   wire::RequestMeta meta;
   meta.method = kPlain;
   std::string call = FrameBytes(FrameType::kRequest, 1, EncodeMeta(meta), Body("x"));

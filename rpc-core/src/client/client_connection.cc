@@ -40,6 +40,7 @@ NativeTerms ClientConnection::Terms(const ChannelOptions& options) {
   wire::SettingsMeta settings;
   settings.max_message_bytes = options.max_message_bytes;
   settings.max_attachment_bytes = options.max_attachment_bytes;
+  settings.load_reports = true;
   return {{.max_body_bytes = options.max_message_bytes,
            .max_attachment_bytes = options.max_attachment_bytes},
           times,

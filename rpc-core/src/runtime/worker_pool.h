@@ -25,6 +25,7 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
+  std::uint32_t threads() const noexcept { return thread_count_; }
   // False if the queue is full. Else the task belongs to the pool until it is run.
   bool Submit(detail::Task* task);
 

@@ -58,6 +58,9 @@ void AsyncCall::Prepare(wire::Frame& frame, const wire::RequestMeta& meta, Metad
 
 void AsyncCall::Run(std::string_view body) noexcept {
   body_ = body;
+  Reactor& reactor = connection_->reactor();
+  const auto now = reactor.IsCurrent() ? reactor.now() : Reactor::Clock::now();
+  began_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   method_.bound->run(*method_.service, *this);
   body_ = {};
 }
@@ -117,25 +120,28 @@ void AsyncCall::OnDeadline() {
   TellHandler();
   if (!unanswered) return;
   failed_ = true;
+  const auto now = StopClock();
   wire::WriteFailure(
       frame_, id_,
       DeadlineExceeded("the handler of " + std::string(context().method().full_name) +
                        " did not answer in time"),
-      false);
+      false, server_.LoadAt(now, 0));
   Send();
 }
 
 void AsyncCall::Complete(const google::protobuf::MessageLite& reply) noexcept {
   if (!ClaimAnswer()) return;
+  const auto now = StopClock();
   if (connection_->reactor().IsCurrent()) {  // straight into the output
-    server_.Reply(id_, reply, std::move(ReplyAttachment()), checksum_);
+    server_.Reply(id_, reply, std::move(ReplyAttachment()), checksum_, 1);
     return server_.Ended(*this, nullptr, false);
   }
+  const wire::Load load = server_.LoadAt(now, 1);
   const Status status =
-      wire::WriteReply(frame_, id_, reply, std::move(ReplyAttachment()), checksum_, limits_);
+      wire::WriteReply(frame_, id_, reply, std::move(ReplyAttachment()), checksum_, limits_, load);
   if (!status.ok()) {
     failed_ = true;
-    wire::WriteFailure(frame_, id_, status, false);
+    wire::WriteFailure(frame_, id_, status, false, load);
   }
   Send();
 }
@@ -151,8 +157,18 @@ void AsyncCall::FailNotStarted(const Status& status) noexcept {
 void AsyncCall::AnswerWithFailure(const Status& status, bool not_started) noexcept {
   if (!ClaimAnswer()) return;
   failed_ = true;
-  wire::WriteFailure(frame_, id_, status, not_started);
+  const auto now = StopClock();
+  if (ServerConnection::IsFault(status.code())) taken_ = {};
+  wire::WriteFailure(frame_, id_, status, not_started, server_.LoadAt(now, 1));
   Send();
+}
+
+Reactor::Clock::time_point AsyncCall::StopClock() noexcept {
+  const auto now = Reactor::Clock::now();
+  if (const auto began = began_.load(std::memory_order_relaxed); began != 0) {
+    taken_ = now - Reactor::Clock::time_point(Reactor::Clock::duration(began));
+  }
+  return now;
 }
 
 void AsyncCall::Send() noexcept {

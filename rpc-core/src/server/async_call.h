@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,6 +33,8 @@ class AsyncCall final : public detail::ServerCall {
   void RunOnHandlers(std::string_view body);
 
   std::uint64_t id() const noexcept { return id_; }
+  // How long its handler worked, once it has answered; 0: not known, or it says nothing.
+  std::chrono::nanoseconds taken() const noexcept { return taken_; }
   // The caller wants no answer any more. On the reactor.
   void Cancelled();
   // No longer among the running: no timer, no cancellation from here on. On the reactor.
@@ -54,6 +57,8 @@ class AsyncCall final : public detail::ServerCall {
   // True for the one who may answer.
   bool ClaimAnswer() noexcept { return !answered_.exchange(true, std::memory_order_acq_rel); }
   void AnswerWithFailure(const Status& status, bool not_started) noexcept;
+  // Fills in taken_; by the one who answers. Returns the time.
+  Reactor::Clock::time_point StopClock() noexcept;
   // Runs the handler on the thread it was brought to.
   void RunKept() noexcept;
   // Tells the handler, where it runs, that nobody waits for it any more. On the reactor.
@@ -72,6 +77,8 @@ class AsyncCall final : public detail::ServerCall {
   const wire::ReplyLimits limits_;
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> answered_{false};
+  std::atomic<Reactor::Clock::rep> began_{0};  // the handler; of the clock's epoch, 0: not yet
+  std::chrono::nanoseconds taken_{0};
   bool failed_ = false;
   bool told_ = false;  // that it was cancelled; the reactor's
   std::string_view body_;

@@ -18,6 +18,13 @@ constexpr std::uint64_t kAllIds = ~std::uint64_t{0};
 // Numbers a client may give to methods on one connection.
 constexpr std::uint32_t kMaxMethodNumber = 4096;
 constexpr int kPingStrikes = 3;
+// Of plain handlers that are done within kShortHandler, one in so many is timed exactly: reading
+// the clock takes as long as a part of the call.
+constexpr std::uint32_t kTimedEvery = 16;
+constexpr std::chrono::microseconds kShortHandler{20};
+// Questions about the load that a connection may put in a tenth of a second; more are not answered.
+constexpr std::chrono::milliseconds kLoadAskPeriod{100};
+constexpr std::uint32_t kMostLoadAsks = 1000;
 
 NativeTerms TermsOf(const ServerLimits& limits) {
   NativeTimes times;
@@ -59,12 +66,17 @@ class PlainCall final : public detail::ServerCall {
   std::string_view body() const noexcept override { return body_; }
   void Complete(const google::protobuf::MessageLite& reply) noexcept override {
     if (std::exchange(answered_, true)) return;
+    server_.shard().load->EndTurnCall();
     server_.Reply(id_, reply, std::move(ReplyAttachment()), checksum_);
   }
   void Fail(const Status& status) noexcept override {
     if (std::exchange(answered_, true)) return;
+    faulted_ = ServerConnection::IsFault(status.code());
+    server_.shard().load->EndTurnCall();
     server_.Refuse(id_, status, false);
   }
+  // What it took says nothing of how long a call takes that goes well.
+  bool faulted() const noexcept { return faulted_; }
   void AddRef() noexcept override {}
   void Release() noexcept override {}
 
@@ -74,6 +86,7 @@ class PlainCall final : public detail::ServerCall {
   const std::string_view body_;
   const bool checksum_;
   bool answered_ = false;
+  bool faulted_ = false;
 };
 
 // Where handlers are called back.
@@ -89,10 +102,18 @@ ServerState::ServerState(ServerOptions server_options)
 
 void ServerState::RunOn(detail::RuntimeCore& core) {
   runtime_ = &core;
+  load_ = std::make_unique<ServerLoad>(core.size(), Slots());
   for (std::uint32_t i = 0; i < core.size(); ++i) {
     shards.push_back(std::make_unique<ServerShard>());
     shards.back()->reactor = &core.reactor(i);
+    shards.back()->load = &load_->cell(i);
   }
+}
+
+std::uint32_t ServerState::Slots() const noexcept {
+  if (options.load_slots > 0) return options.load_slots;
+  if (runtime_->plain_on_workers() || services.all_block()) return runtime_->workers().threads();
+  return runtime_->handlers() != nullptr ? 1 : runtime_->size();
 }
 
 ServerConnection::ServerConnection(std::shared_ptr<ServerState> state, ServerShard& shard,
@@ -207,8 +228,24 @@ void ServerConnection::RunPlain(const ServedMethod& method, wire::Frame& frame,
     deadline = reactor().now() + meta.Timeout();
   }
   call.Prepare(std::move(metadata), std::move(frame.attachment), meta.attempt, deadline);
+  const bool timed = shard_.plain_calls++ % kTimedEvery == 0;
+  if (timed) reactor().RefreshNow();
+  const TimePoint before = reactor().now();
+  shard_.load->BeginTurnCall();
   method.bound->run(*method.service, call);
-  WatchHandler(reactor(), method.bound->info->full_name);
+  shard_.load->EndTurnCall();
+  if (!WatchHandler(reactor(), method.bound->info->full_name)) {
+    if (!timed) return;
+    reactor().RefreshNow();
+  }
+  if (call.faulted()) return;
+  // Each short one that is timed stands for those that are not.
+  const auto taken = reactor().now() - before;
+  if (taken >= kShortHandler) {
+    shard_.load->Served(taken);
+  } else if (timed) {
+    shard_.load->Served(taken * kTimedEvery, kTimedEvery);
+  }
 }
 
 void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
@@ -230,17 +267,51 @@ void ServerConnection::RunAsync(const ServedMethod& method, wire::Frame& frame,
   }
 }
 
-void ServerConnection::WatchHandler(Reactor& reactor, std::string_view method) const {
+bool ServerConnection::WatchHandler(Reactor& reactor, std::string_view method) const {
   const auto limit = state_->options.slow_handler;
-  if (limit.count() == 0) return;
+  if (limit.count() == 0) return false;
   const TimePoint before = reactor.now();
   reactor.RefreshNow();
   const auto taken = reactor.now() - before;
-  if (taken < limit) return;
+  if (taken < limit) return true;
   using std::chrono::milliseconds;
   LogWarning("handler " + std::string(method) + " kept its reactor for " +
              std::to_string(std::chrono::duration_cast<milliseconds>(taken).count()) +
              " ms; mark it (weir.blocking) or make it a coroutine");
+  return true;
+}
+
+bool ServerConnection::IsFault(StatusCode code) noexcept {
+  switch (code) {
+    case StatusCode::kUnknown:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kInternal:
+    case StatusCode::kUnavailable:
+    case StatusCode::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
+wire::Load ServerConnection::LoadAt(TimePoint now, std::uint32_t own) const {
+  if (!reports_load()) return {};
+  // Of those that outlive their turns a few may have been answered and not yet destroyed.
+  const std::uint32_t running = state_->running_calls.load(std::memory_order_relaxed);
+  return state_->load().Report(running > own ? running - own : 0, now).Pack();
+}
+
+Status ServerConnection::OnLoadAsk(std::uint64_t id) {
+  const TimePoint now = reactor().now();
+  if (now >= load_asks_until_) {
+    load_asks_until_ = now + kLoadAskPeriod;
+    load_asks_ = 0;
+  }
+  if (++load_asks_ > kMostLoadAsks) return {};
+  const std::uint32_t running = state_->running_calls.load(std::memory_order_relaxed);
+  wire::WriteLoad(outbox(), id, state_->load().Report(running, now).Pack());
+  connection().Flush();
+  return {};
 }
 
 wire::ReplyLimits ServerConnection::reply_limits() const noexcept {
@@ -253,11 +324,11 @@ wire::ReplyLimits ServerConnection::reply_limits() const noexcept {
 }
 
 void ServerConnection::Reply(std::uint64_t id, const google::protobuf::MessageLite& message,
-                             Buffer attachment, bool checksum) {
+                             Buffer attachment, bool checksum, std::uint32_t own) {
   if (!is_open()) return;
   if (IsOverfull()) return CloseOverfull();
-  const Status status =
-      wire::WriteReply(outbox(), id, message, std::move(attachment), checksum, reply_limits());
+  const Status status = wire::WriteReply(outbox(), id, message, std::move(attachment), checksum,
+                                         reply_limits(), LoadAt(reactor().now(), own));
   if (!status.ok()) return Refuse(id, status, false);
   connection().Flush();
 }
@@ -265,12 +336,13 @@ void ServerConnection::Reply(std::uint64_t id, const google::protobuf::MessageLi
 void ServerConnection::Refuse(std::uint64_t id, const Status& status, bool not_started) {
   ServerShard::Count(shard_.calls_failed);
   if (!is_open()) return;
-  wire::WriteFailure(outbox(), id, status, not_started);
+  wire::WriteFailure(outbox(), id, status, not_started, LoadAt(reactor().now(), 0));
   connection().Flush();
 }
 
 void ServerConnection::Ended(AsyncCall& call, Outbox* frame, bool failed) {
   if (failed) ServerShard::Count(shard_.calls_failed);
+  if (const auto taken = call.taken(); taken.count() > 0) shard_.load->Served(taken);
   const bool answers = is_open() && frame != nullptr;
   const bool overfull = answers && IsOverfull();
   if (answers && !overfull) {

@@ -1,6 +1,7 @@
 // ServerConnection: the server's side of a connection: requests in, replies out.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,26 +34,34 @@ class ServerConnection final : public NativeProtocol {
   const detail::ConnectionFacts& facts() const noexcept { return facts_; }
   // What this server and the peer's SETTINGS allow.
   wire::ReplyLimits reply_limits() const noexcept;
-  // Writes a reply; `checksum` as the request had one.
+  // Writes a reply; `checksum` as the request had one. `own`: 1 if the call it answers is among the
+  // server's running_calls, else 0.
   void Reply(std::uint64_t id, const google::protobuf::MessageLite& message, Buffer attachment,
-             bool checksum);
+             bool checksum, std::uint32_t own = 0);
   void Refuse(std::uint64_t id, const Status& status, bool not_started);
-  // Logs `method` if it kept the thread of `reactor`, which is this one, for too long.
-  void WatchHandler(Reactor& reactor, std::string_view method) const;
+  // The load to write beside a reply, if the peer wants to know it. Any thread.
+  wire::Load LoadAt(TimePoint now, std::uint32_t own) const;
+  // Logs `method` if it kept the thread of `reactor`, which is this one, for too long. False, and
+  // the reactor's clock was not read, if handlers are not watched.
+  bool WatchHandler(Reactor& reactor, std::string_view method) const;
+  // Speaks against the server, not the call.
+  static bool IsFault(StatusCode code) noexcept;
   // A call that outlived its turn has ended; `frame` is its reply, if it wants one.
   void Ended(AsyncCall& call, Outbox* frame, bool failed);
 
  private:
   friend class AsyncCall;
 
-  void OnReady() override {}
+  void OnReady() override { reports_load_.store(peer().load_reports, std::memory_order_relaxed); }
   Status OnRequest(wire::Frame& frame) override;
   Status OnResponse(wire::Frame& frame) override;
   void OnCancel(std::uint64_t id) override;
   void OnGoAway(std::uint64_t last_id, const Status& why) override;
   Status OnPing() override;
   void OnPong(std::uint64_t token) override;
+  Status OnLoadAsk(std::uint64_t id) override;
   bool HasCalls() const noexcept override { return !running_.empty(); }
+  bool reports_load() const noexcept { return reports_load_.load(std::memory_order_relaxed); }
   void OnIdle() override;
   void OnGone(const Status& reason) override;
 
@@ -82,6 +91,9 @@ class ServerConnection final : public NativeProtocol {
   enum class Draining : std::uint8_t { kNo, kAnnounced, kFinal } draining_ = Draining::kNo;
   TimePoint last_ping_{};
   int ping_strikes_ = 0;
+  std::atomic<bool> reports_load_{false};  // for workers, too
+  TimePoint load_asks_until_{};
+  std::uint32_t load_asks_ = 0;
 };
 
 }  // namespace weir

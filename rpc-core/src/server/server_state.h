@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/runtime_core.h"
+#include "server/server_load.h"
 #include "server/service_table.h"
 #include "transport/native_protocol.h"
 #include "weir/server.h"
@@ -22,6 +23,8 @@ class ServerConnection;
 // counters.
 struct alignas(64) ServerShard {
   Reactor* reactor = nullptr;
+  LoadCell* load = nullptr;
+  std::uint32_t plain_calls = 0;  // modulo 2^32
   std::unordered_set<ServerConnection*> connections;
   std::atomic<std::uint64_t> calls_started{0};
   std::atomic<std::uint64_t> calls_failed{0};
@@ -38,6 +41,7 @@ struct ServerState {
   // Before the first connection; the runtime outlives it.
   void RunOn(detail::RuntimeCore& core);
   detail::RuntimeCore& runtime() noexcept { return *runtime_; }
+  ServerLoad& load() noexcept { return *load_; }
 
   const ServerOptions options;
   const NativeTerms terms;
@@ -49,7 +53,11 @@ struct ServerState {
   std::atomic<std::uint32_t> running_calls{0};  // of the forms that outlive their turn
 
  private:
+  // How many calls this server can work on at once.
+  std::uint32_t Slots() const noexcept;
+
   detail::RuntimeCore* runtime_ = nullptr;
+  std::unique_ptr<ServerLoad> load_;
 };
 
 }  // namespace weir

@@ -38,6 +38,11 @@ Status ServiceTable::Explain(std::string_view full_method_name) const {
   return Unimplemented("no service of method '" + shown + "' is served here");
 }
 
+bool ServiceTable::all_block() const noexcept {
+  return std::all_of(methods_.begin(), methods_.end(),
+                     [](const auto& entry) { return entry.second.bound->info->blocking; });
+}
+
 std::vector<std::string> ServiceTable::ServiceNames() const {
   std::vector<std::string> names;
   for (const auto& service : services_) names.emplace_back(service->info().full_name);

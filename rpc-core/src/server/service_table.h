@@ -28,6 +28,8 @@ class ServiceTable {
   Status Explain(std::string_view full_method_name) const;
   std::vector<std::string> ServiceNames() const;
   bool empty() const noexcept { return services_.empty(); }
+  // True if every method is marked (weir.blocking).
+  bool all_block() const noexcept;
 
  private:
   std::vector<std::unique_ptr<Service>> services_;

@@ -149,6 +149,14 @@ Status NativeProtocol::OnFrame(wire::Frame& frame) {
       }
       return {};
     }
+    case FrameType::kLoadAsk:
+      return OnLoadAsk(header.id);
+    case FrameType::kLoad: {
+      wire::LoadMeta meta;
+      if (!meta.Decode(frame.meta)) return FailedPrecondition("malformed LOAD");
+      OnLoad(header.id, meta.load);
+      return {};
+    }
   }
   if (header.type >= wire::kFirstIgnorableType) return {};
   return Unimplemented("frame type " + std::to_string(header.type) + " is not known; version " +

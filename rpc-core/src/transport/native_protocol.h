@@ -66,6 +66,9 @@ class NativeProtocol : public Protocol {
   // A PING came. A failure closes the connection.
   virtual Status OnPing() { return {}; }
   virtual void OnPong(std::uint64_t /*token*/) {}
+  // LOAD_ASK and LOAD came. A failure closes the connection.
+  virtual Status OnLoadAsk(std::uint64_t /*id*/) { return {}; }
+  virtual void OnLoad(std::uint64_t /*id*/, std::uint64_t /*load*/) {}
   // True while calls run on this connection.
   virtual bool HasCalls() const noexcept = 0;
   virtual void OnIdle() = 0;

@@ -20,6 +20,8 @@ enum class FrameType : std::uint8_t {
   kPong = 6,
   kGoAway = 7,
   kError = 8,
+  kLoadAsk = 0x80,
+  kLoad = 0x81,
 };
 inline constexpr std::uint8_t kFirstIgnorableType = 0x80;
 

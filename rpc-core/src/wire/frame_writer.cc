@@ -50,7 +50,7 @@ void WriteRequest(Outbox& outbox, const RequestFrame& frame) {
 }
 
 Status WriteReply(Outbox& outbox, std::uint64_t id, const google::protobuf::MessageLite& reply,
-                  Buffer attachment, bool with_checksum, ReplyLimits limits) {
+                  Buffer attachment, bool with_checksum, ReplyLimits limits, Load load) {
   const auto refuse = [](std::string_view what, std::size_t bytes, std::uint32_t limit) {
     return ResourceExhausted("the " + std::string(what) + " of " + std::to_string(bytes) +
                              " bytes is above the limit of " + std::to_string(limit));
@@ -63,15 +63,17 @@ Status WriteReply(Outbox& outbox, std::uint64_t id, const google::protobuf::Mess
   FrameHeader header = Header(FrameType::kResponse, id);
   header.body_bytes = static_cast<std::uint32_t>(body_bytes);
   header.attachment_bytes = static_cast<std::uint32_t>(attachment.size());
-  // The checksum comes before the bytes it covers, so its place is kept: tag and fixed64.
-  const std::size_t meta_bytes = with_checksum ? 9 : 0;
+  // The checksum comes before the bytes it covers, so its place is kept.
+  const std::size_t meta_bytes =
+      (with_checksum ? ResponseMeta::kFixedBytes : 0) + (load ? ResponseMeta::kFixedBytes : 0);
   header.meta_bytes = static_cast<std::uint32_t>(meta_bytes);
   char* out = outbox.Reserve(kHeaderBytes + meta_bytes + body_bytes);
   char* body = out + kHeaderBytes + meta_bytes;
   reply.SerializeWithCachedSizesToArray(reinterpret_cast<std::uint8_t*>(body));
-  if (with_checksum) {
+  if (meta_bytes > 0) {
     ResponseMeta meta;
-    meta.checksum = Checksum({body, body_bytes}, nullptr, &attachment);
+    if (with_checksum) meta.checksum = Checksum({body, body_bytes}, nullptr, &attachment);
+    meta.load = load;
     meta.Encode(out + kHeaderBytes);
   }
   EncodeHeader(header, out);
@@ -80,14 +82,21 @@ Status WriteReply(Outbox& outbox, std::uint64_t id, const google::protobuf::Mess
   return {};
 }
 
-void WriteFailure(Outbox& outbox, std::uint64_t id, const Status& status, bool not_started) {
+void WriteFailure(Outbox& outbox, std::uint64_t id, const Status& status, bool not_started,
+                  Load load) {
   ResponseMeta meta;
   meta.code = static_cast<std::uint32_t>(status.code());
   meta.message = status.message().substr(0, kMaxMessageText);
   meta.details = status.details().substr(0, kMaxDetails);
   meta.not_started = not_started;
+  meta.load = load;
   WriteHead(outbox, Header(FrameType::kResponse, id), meta.MaxBytes(), {},
             [&](char* out) { return meta.Encode(out); });
+}
+
+void WriteLoad(Outbox& outbox, std::uint64_t id, std::uint64_t load) {
+  WriteHead(outbox, Header(FrameType::kLoad, id), LoadMeta::kMaxBytes, {},
+            [&](char* out) { return LoadMeta{load}.Encode(out); });
 }
 
 void WriteSettings(Outbox& outbox, const SettingsMeta& settings) {

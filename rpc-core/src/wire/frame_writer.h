@@ -34,13 +34,18 @@ struct ReplyLimits {
   std::uint32_t attachment_bytes = 0;
 };
 
+// What the provider says about its load, LoadReport::Pack, to who wants to know it.
+using Load = std::optional<std::uint64_t>;
+
 // A reply with a message. RESOURCE_EXHAUSTED, and nothing written, if it is above the limits.
 Status WriteReply(Outbox& outbox, std::uint64_t id, const google::protobuf::MessageLite& reply,
-                  Buffer attachment, bool with_checksum, ReplyLimits limits);
-void WriteFailure(Outbox& outbox, std::uint64_t id, const Status& status, bool not_started);
+                  Buffer attachment, bool with_checksum, ReplyLimits limits, Load load = {});
+void WriteFailure(Outbox& outbox, std::uint64_t id, const Status& status, bool not_started,
+                  Load load = {});
+void WriteLoad(Outbox& outbox, std::uint64_t id, std::uint64_t load);
 
 void WriteSettings(Outbox& outbox, const SettingsMeta& settings);
-// CANCEL, PING, PONG: a header alone.
+// CANCEL, PING, PONG, LOAD_ASK: a header alone.
 void WriteSignal(Outbox& outbox, FrameType type, std::uint64_t id);
 // GOAWAY (id: the last that will be answered) and ERROR.
 void WriteNotice(Outbox& outbox, FrameType type, std::uint64_t id, const Status& status);

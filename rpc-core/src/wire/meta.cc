@@ -190,7 +190,7 @@ RequestMeta::Error RequestMeta::Decode(std::string_view in, Metadata* metadata) 
 }
 
 std::size_t ResponseMeta::MaxBytes() const noexcept {
-  return 40 + message.size() + details.size();
+  return 48 + message.size() + details.size();
 }
 
 std::size_t ResponseMeta::Encode(char* out) const noexcept {
@@ -200,6 +200,7 @@ std::size_t ResponseMeta::Encode(char* out) const noexcept {
   writer.Text(3, details);
   writer.Fixed(4, checksum);
   writer.Number(5, not_started ? 1 : 0);
+  writer.Fixed(6, load);
   return writer.written();
 }
 
@@ -211,6 +212,7 @@ bool ResponseMeta::Decode(std::string_view in) noexcept {
     if (reader.Is(3, kBytes)) details = reader.bytes();
     if (reader.Is(4, kFixed64)) checksum = reader.number();
     if (reader.Is(5, kVarint)) not_started = reader.number() != 0;
+    if (reader.Is(6, kFixed64)) load = reader.number();
   }
   return reader.ok();
 }
@@ -221,6 +223,7 @@ std::size_t SettingsMeta::Encode(char* out) const noexcept {
   writer.Number(2, max_attachment_bytes);
   writer.Number(3, max_calls);
   writer.Number(4, min_ping_interval_us);
+  writer.Number(5, load_reports ? 1 : 0);
   return writer.written();
 }
 
@@ -231,6 +234,21 @@ bool SettingsMeta::Decode(std::string_view in) noexcept {
     if (reader.Is(2, kVarint)) max_attachment_bytes = reader.small_number();
     if (reader.Is(3, kVarint)) max_calls = reader.small_number();
     if (reader.Is(4, kVarint)) min_ping_interval_us = reader.number();
+    if (reader.Is(5, kVarint)) load_reports = reader.number() != 0;
+  }
+  return reader.ok();
+}
+
+std::size_t LoadMeta::Encode(char* out) const noexcept {
+  Writer writer(out);
+  if (load != 0) writer.Fixed(1, load);  // as protobuf has it
+  return writer.written();
+}
+
+bool LoadMeta::Decode(std::string_view in) noexcept {
+  Reader reader(in);
+  while (reader.Next()) {
+    if (reader.Is(1, kFixed64)) load = reader.number();
   }
   return reader.ok();
 }

@@ -43,7 +43,10 @@ struct ResponseMeta {
   std::string_view details;
   std::optional<std::uint64_t> checksum;
   bool not_started = false;
+  std::optional<std::uint64_t> load;  // LoadReport::Pack
 
+  // Of a checksum or a load.
+  static constexpr std::size_t kFixedBytes = 9;
   std::size_t MaxBytes() const noexcept;
   std::size_t Encode(char* out) const noexcept;
   bool Decode(std::string_view in) noexcept;
@@ -54,8 +57,17 @@ struct SettingsMeta {
   std::uint32_t max_attachment_bytes = 0;
   std::uint32_t max_calls = 0;
   std::uint64_t min_ping_interval_us = 0;
+  bool load_reports = false;
 
   static constexpr std::size_t kMaxBytes = 40;
+  std::size_t Encode(char* out) const noexcept;
+  bool Decode(std::string_view in) noexcept;
+};
+
+struct LoadMeta {
+  std::uint64_t load = 0;  // LoadReport::Pack
+
+  static constexpr std::size_t kMaxBytes = 9;
   std::size_t Encode(char* out) const noexcept;
   bool Decode(std::string_view in) noexcept;
 };
