@@ -191,6 +191,25 @@ TEST(ServiceTime, OfShortPlainHandlersIsShort) {
   EXPECT_LT(last.service_ns(), 1e6);
 }
 
+TEST(LoadReports, ReachWhoeverLooksAtTheChannel) {
+  const auto server = StartServer({.reactors = 1}, 9);
+  Channel channel("mem://load-report");
+  const Echo::Stub echo(channel);
+  std::vector<ProviderState> states;
+  // A call's own time is in the reports of later ones.
+  EXPECT_TRUE(WaitUntil(
+      [&] {
+        EXPECT_TRUE(echo.Plain({}, CallOptions().WaitForReady()).ok());
+        states = channel.Providers("weir.test.Echo");
+        return states.size() == 1 && states[0].report.service_100ns > 0;
+      },
+      10s));
+  ASSERT_EQ(states.size(), 1u);
+  EXPECT_EQ(states[0].report.slots, 9);
+  EXPECT_GT(states[0].latency.count(), 0);
+  EXPECT_EQ(states[0].error_rate, 0);
+}
+
 TEST(LoadProbes, AreAnsweredWhileHandlersAreBusy) {
   const auto server = StartServer({.reactors = 1, .workers = 2});
   Consumer consumer(*server, false);  // LOAD does not depend on it

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "weir/endpoint.h"
 #include "weir/method.h"
 #include "weir/runtime.h"
 #include "weir/socket_options.h"
@@ -79,6 +80,9 @@ struct ProviderState {
   std::uint32_t active = 0;    // calls in flight from this channel
   std::uint32_t failures = 0;  // attempts that failed since the last success
   std::uint64_t calls = 0;     // attempts that have ended; begins anew some time after it left
+  std::chrono::nanoseconds latency{};  // mean of the last answers; 0: none yet
+  double error_rate = 0;               // of the last attempts
+  LoadReport report = {};              // what it said of its load last; all 0: nothing yet
 };
 
 // Finds providers through a registry, keeps one multiplexed connection per provider and reactor (or

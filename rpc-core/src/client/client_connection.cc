@@ -174,6 +174,10 @@ Status ClientConnection::OnResponse(wire::Frame& frame) {
 
 void ClientConnection::Deliver(Call& call, wire::Frame& frame, const wire::ResponseMeta& meta) {
   detail::RouteShard& shard = *call.shard;
+  if (meta.load && call.endpoint != nullptr) {
+    call.endpoint->OnReport(LoadReport::Unpack(*meta.load),
+                            reactor().now().time_since_epoch().count());
+  }
   if (meta.checksum && *meta.checksum != wire::Checksum(frame.body, nullptr, &frame.attachment)) {
     return shard.OnAnswer(call, DataLoss("the reply's checksum is wrong"));
   }

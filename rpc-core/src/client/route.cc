@@ -82,11 +82,15 @@ std::vector<ProviderState> Route::Providers() {
   const Snapshot& snapshot = *view->snapshot;
   for (Index i = 0; i < snapshot.size(); ++i) {
     const Endpoint& endpoint = snapshot.endpoint(i);
-    states.push_back({.address = snapshot.provider(i).address,
-                      .weight = snapshot.provider(i).weight,
-                      .active = endpoint.active(),
-                      .failures = endpoint.failures(),
-                      .calls = endpoint.calls()});
+    states.push_back(
+        {.address = snapshot.provider(i).address,
+         .weight = snapshot.provider(i).weight,
+         .active = endpoint.active(),
+         .failures = endpoint.failures(),
+         .calls = endpoint.calls(),
+         .latency = std::chrono::nanoseconds(static_cast<std::int64_t>(endpoint.latency_ns())),
+         .error_rate = endpoint.error_rate(),
+         .report = endpoint.report()});
   }
   return states;
 }
