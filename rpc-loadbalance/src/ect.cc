@@ -105,7 +105,7 @@ double Penalty(const Endpoint& endpoint, std::uint32_t own, std::int64_t now_ns)
   const std::uint32_t failures = endpoint.failures();
   const double errors = endpoint.error_rate();
   if (failures == 0 && errors == 0) return 1;
-  const double since = static_cast<double>(now_ns - endpoint.answered_ns());
+  const double since = static_cast<double>(now_ns - endpoint.heard_ns());
   if (failures >= kTrialFrom) {
     const std::uint32_t doublings = std::min(failures - kTrialFrom, kMostDoublings);
     const double pause = kFirstPause * static_cast<double>(1U << doublings);

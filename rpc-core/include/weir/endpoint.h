@@ -137,17 +137,27 @@ class alignas(64) Endpoint {
   std::int64_t reported_ns() const noexcept { return reported_ns_.load(std::memory_order_relaxed); }
   // Calls of other channels that the provider had when it reported.
   float others() const noexcept { return others_.load(std::memory_order_relaxed); }
-  // Mean time of the last answers, good or not, each new one weighing 1/16; 0: none yet.
+  // Mean time of the last answers; 0: none yet. Each new one weighs 1/16, or after a silence what
+  // Keep() has taken from the older ones. A failure counts as an answer only if it took longer than
+  // the mean: one that fails fast is not fast.
   float latency_ns() const noexcept { return latency_ns_.load(std::memory_order_relaxed); }
-  // The same, but it rises to each longer time at once and falls with the time since the last
-  // answer, by a factor of kDecay / (kDecay + time).
+  // The same, but it rises to each longer time at once and falls towards the shorter ones with the
+  // time between them ("Peak EWMA", of Finagle).
   float peak_ns() const noexcept { return peak_ns_.load(std::memory_order_relaxed); }
-  std::int64_t answered_ns() const noexcept { return answered_ns_.load(std::memory_order_relaxed); }
-  // The part of the last attempts that failed, each new one weighing 1/16.
+  // The part of the last attempts that failed, weighed as in latency_ns but forgotten faster.
   float error_rate() const noexcept { return error_rate_.load(std::memory_order_relaxed); }
+  // When the last attempt ended, well or badly, abandoned ones apart; 0: none has.
+  std::int64_t heard_ns() const noexcept { return heard_ns_.load(std::memory_order_relaxed); }
   std::int64_t started_ns() const noexcept { return started_ns_.load(std::memory_order_relaxed); }
 
-  static constexpr float kDecayNs = 1e9F;
+  // What a silence leaves of what was known before it: close to exp(-silence / decay), without the
+  // exponential.
+  static constexpr float Keep(float silence_ns, float decay_ns) noexcept {
+    const float root = 4 * decay_ns / (4 * decay_ns + silence_ns);
+    return root * root * root * root;
+  }
+  static constexpr float kDecayNs = 10e9F;        // of times
+  static constexpr float kErrorDecayNs = 2.5e9F;  // of failures
   static constexpr float kGain = 1.0F / 16;
 
  private:
@@ -165,25 +175,33 @@ class alignas(64) Endpoint {
     } else if (failures() != 0) {
       failures_.store(0, std::memory_order_relaxed);
     }
+    const auto silence = static_cast<float>(std::max<std::int64_t>(now_ns - heard_ns(), 0));
+    heard_ns_.store(now_ns, std::memory_order_relaxed);
     const float errors = error_rate();
     if (!good || errors != 0) {
-      const float next = errors + ((good ? 0.0F : 1.0F) - errors) * kGain;
+      const float gain = std::max(kGain, 1 - Keep(silence, kErrorDecayNs));
+      const float next = errors + ((good ? 0.0F : 1.0F) - errors) * gain;
       error_rate_.store(next < 1e-6F ? 0.0F : next, std::memory_order_relaxed);
     }
     if (outcome == Outcome::kLost) return;
     const auto taken = static_cast<float>(std::max<std::int64_t>(now_ns - started_ns, 1));
+    const float keep = Keep(silence, kDecayNs);
     const float mean = latency_ns();
-    latency_ns_.store(mean == 0 ? taken : mean + (taken - mean) * kGain, std::memory_order_relaxed);
-    const float since = static_cast<float>(std::max<std::int64_t>(now_ns - answered_ns(), 0));
-    const float keep = kDecayNs / (kDecayNs + since);
+    if (good || taken > mean) {
+      const float gain = mean == 0 ? 1 : std::max(kGain, 1 - keep);
+      latency_ns_.store(mean + (taken - mean) * gain, std::memory_order_relaxed);
+    }
     const float peak = peak_ns();
-    peak_ns_.store(taken > peak ? taken : taken + (peak - taken) * keep, std::memory_order_relaxed);
-    answered_ns_.store(now_ns, std::memory_order_relaxed);
+    if (taken > peak) {
+      peak_ns_.store(taken, std::memory_order_relaxed);
+    } else if (good) {
+      peak_ns_.store(taken + (peak - taken) * keep, std::memory_order_relaxed);
+    }
   }
 
   std::atomic<std::uint64_t> report_{0};
   std::atomic<std::int64_t> reported_ns_{0};
-  std::atomic<std::int64_t> answered_ns_{0};
+  std::atomic<std::int64_t> heard_ns_{0};
   std::atomic<std::int64_t> started_ns_;
   std::atomic<float> latency_ns_{0};
   std::atomic<float> peak_ns_{0};
