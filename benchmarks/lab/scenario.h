@@ -92,7 +92,7 @@ struct Scenario {
   // Calls/s outside of phases.
   double Rate() const noexcept { return rate > 0 ? rate : load * EffectiveCapacity(); }
   // The same with every time of its course (duration, warm-up, phases, starts, restarts) multiplied
-  // so that about `calls` are made; it never gets longer.
+  // so that about `calls` are made; it never gets longer, nor shorter than four deadlines.
   Scenario Shortened(double calls) const;
   bool keyed() const noexcept { return keys > 0; }
 };

@@ -330,7 +330,9 @@ class Simulation {
     dropped_.clear();
     if (done.call == kNoCall) return;
     calls_[done.call].outcome = done.fails ? Outcome::kFaulted : Outcome::kAnswered;
-    calls_[done.call].report = server.Report();
+    LoadReport& report = calls_[done.call].report;
+    report = server.Report();
+    ++report.in_flight;  // with the call that this answers, as servers count
     Respond(done.call, event.time);
   }
 
