@@ -9,7 +9,7 @@ namespace {
 // How long an announced stop leaves for ending what is in flight.
 constexpr Nanos kGrace = 500'000'000;
 // Weight of a new service time in the mean that a server reports.
-constexpr double kServiceGain = 1.0 / 32;
+constexpr double kServiceGain = 1.0 / 64;
 
 }  // namespace
 
