@@ -7,5 +7,13 @@ void weir_install_load_balances(weir::LoadBalanceTable& table) {
   table.Add("round_robin", weir::RoundRobinStrategy());
   table.Add("least_active", weir::LeastActiveStrategy());
   table.Add("consistent_hash", weir::ConsistentHashStrategy());
+  table.Add("first", weir::FirstStrategy());
+  table.Add("p2c", weir::TwoChoicesStrategy());
+  table.Add("p2c_ewma", weir::TwoChoicesEwmaStrategy());
+  table.Add("shortest_response", weir::ShortestResponseStrategy());
+  table.Add("maglev", weir::MaglevStrategy());
+  table.Add("rendezvous", weir::RendezvousStrategy());
+  table.Add("jump", weir::JumpStrategy());
+  table.Add("ketama", weir::KetamaStrategy());
   table.Add("ect", weir::EctStrategy());
 }

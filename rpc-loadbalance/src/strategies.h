@@ -11,6 +11,14 @@ LoadBalance WeightedRandomStrategy() noexcept;
 LoadBalance RoundRobinStrategy() noexcept;
 LoadBalance LeastActiveStrategy() noexcept;
 LoadBalance ConsistentHashStrategy() noexcept;
+LoadBalance FirstStrategy() noexcept;
+LoadBalance TwoChoicesStrategy() noexcept;      // p2c
+LoadBalance TwoChoicesEwmaStrategy() noexcept;  // p2c_ewma
+LoadBalance ShortestResponseStrategy() noexcept;
+LoadBalance MaglevStrategy() noexcept;
+LoadBalance RendezvousStrategy() noexcept;
+LoadBalance JumpStrategy() noexcept;
+LoadBalance KetamaStrategy() noexcept;
 LoadBalance EctStrategy() noexcept;
 
 }  // namespace weir

@@ -11,18 +11,6 @@
 namespace weir {
 namespace {
 
-// Pearson's statistic of `counts` against `weights`.
-double ChiSquare(const std::vector<int>& counts, const std::vector<std::int32_t>& weights) {
-  const double calls = std::accumulate(counts.begin(), counts.end(), 0.0);
-  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  double statistic = 0;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const double expected = calls * weights[i] / sum;
-    statistic += (counts[i] - expected) * (counts[i] - expected) / expected;
-  }
-  return statistic;
-}
-
 constexpr double kCritical3 = 16.27;  // 3 degrees of freedom, 99.9 %
 constexpr double kCritical2 = 13.82;  // 2 degrees of freedom, 99.9 %
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -96,5 +97,39 @@ class Balanced {
 
 inline const std::vector<std::string> kTheFive = {"consistent_hash", "least_active", "random",
                                                   "round_robin", "weighted_random"};
+
+// Pearson's statistic of `counts` against `weights`.
+inline double ChiSquare(const std::vector<int>& counts, const std::vector<std::int32_t>& weights) {
+  const double calls = std::accumulate(counts.begin(), counts.end(), 0.0);
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  double statistic = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const double expected = calls * weights[i] / sum;
+    statistic += (counts[i] - expected) * (counts[i] - expected) / expected;
+  }
+  return statistic;
+}
+
+// What every strategy must do is tested of these.
+inline const std::vector<std::string> kEveryStrategy = {
+    "random",
+    "weighted_random",
+    "round_robin",
+    "least_active",
+    "consistent_hash",
+    "consistent_hash:hash=xxh64",
+    "consistent_hash:hash=seed",
+    "consistent_hash:bound=1.25",
+    "first",
+    "p2c",
+    "p2c_ewma",
+    "shortest_response",
+    "maglev",
+    "maglev:size=1009",
+    "rendezvous",
+    "jump",
+    "ketama",
+    "ect",
+};
 
 }  // namespace weir
