@@ -79,6 +79,7 @@ constexpr std::uint32_t kMostDoublings = 7;
 constexpr double kOnTrial = 1e12;
 // What a failure costs, in calls.
 constexpr double kErrorCost = 50;
+constexpr double kErrorsForgiven = 0.01;
 constexpr double kErrorMemory = 5e9;
 
 // What is known of one provider.
@@ -112,7 +113,8 @@ double Penalty(const Endpoint& endpoint, std::uint32_t own, std::int64_t now_ns)
     if (own > 0 || since < pause) return kOnTrial;
     return 1;
   }
-  return 1 + kErrorCost * errors * kErrorMemory / (kErrorMemory + std::max(since, 0.0));
+  return 1 + kErrorCost * std::max(errors - kErrorsForgiven, 0.0) * kErrorMemory /
+                 (kErrorMemory + std::max(since, 0.0));
 }
 
 // Expected nanoseconds until an answer.
