@@ -74,8 +74,8 @@ constexpr double kUnknown = 10e9;
 constexpr std::uint64_t kTries = 8;
 // Failures in a row from which a provider is on trial, and for how long after the first of them.
 constexpr std::uint32_t kTrialFrom = 2;
-constexpr double kFirstPause = 100 * kMillisecond;
-constexpr std::uint32_t kMostDoublings = 7;
+constexpr double kFirstPause = 500 * kMillisecond;
+constexpr std::uint32_t kMostDoublings = 6;
 constexpr double kOnTrial = 1e12;
 // What a failure costs, in calls.
 constexpr double kErrorCost = 50;
@@ -173,8 +173,11 @@ Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& cont
   const Compared compared(tables, context);
   double fastest = HUGE_VAL;
   for (Index k = 0; k < compared.count; ++k) {
-    const LoadReport report = snapshot.endpoint(compared.at[k]).report();
-    if (report.slots > 0 && report.service_100ns > 0) {
+    const Endpoint& endpoint = snapshot.endpoint(compared.at[k]);
+    const LoadReport report = endpoint.report();
+    // Who fails at once does not set the pace.
+    if (report.slots > 0 && report.service_100ns > 0 && endpoint.failures() == 0 &&
+        endpoint.error_rate() < 0.05F) {
       fastest = std::min(fastest, report.service_ns());
     }
   }
