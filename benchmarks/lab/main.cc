@@ -9,6 +9,7 @@
 #include "harness/results.h"
 #include "lab/contest.h"
 #include "lab/progress.h"
+#include "lab/report_html.h"
 #include "lab/report_table.h"
 #include "lab/simulation.h"
 
@@ -28,6 +29,7 @@ struct Arguments {
   bool progress = false;
   std::string csv_path;
   std::string json_path;
+  std::string html_path;
 };
 
 int Fail(const Status& status) {
@@ -81,6 +83,8 @@ void AddOptions(CLI::App& app, Arguments& arguments, int seeds, double calls) {
   app.add_flag("--progress", arguments.progress, "Show progress even if there is no terminal");
   app.add_option("--csv", arguments.csv_path, "Write all figures to this file");
   app.add_option("--json", arguments.json_path, "Write all figures to this file");
+  app.add_option("--html", arguments.html_path,
+                 "Write a page with charts, which needs nothing else");
 }
 
 int Contest(const Arguments& arguments, bool matrix, const std::string& command) {
@@ -104,7 +108,10 @@ int Contest(const Arguments& arguments, bool matrix, const std::string& command)
     if (!contestant.ok()) return Fail(contestant.status());
     plan.contestants.push_back(*std::move(contestant));
   }
-  if (!bench::CanWrite(arguments.csv_path) || !bench::CanWrite(arguments.json_path)) return kFailed;
+  for (const std::string* path :
+       {&arguments.csv_path, &arguments.json_path, &arguments.html_path}) {
+    if (!bench::CanWrite(*path)) return kFailed;
+  }
 
   Result<ContestResult> result = Internal("not run");
   {
@@ -132,7 +139,8 @@ int Contest(const Arguments& arguments, bool matrix, const std::string& command)
     }
   }
   const bool written = bench::WriteFile(arguments.csv_path, ToCsv(*result)) &&
-                       bench::WriteFile(arguments.json_path, ToJson(*result));
+                       bench::WriteFile(arguments.json_path, ToJson(*result)) &&
+                       bench::WriteFile(arguments.html_path, ToHtml(*result));
   return written ? kOk : kFailed;
 }
 
