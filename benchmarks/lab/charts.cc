@@ -96,7 +96,7 @@ std::string TailBars(const ContestResult::Round& round, const std::vector<std::s
   std::stable_sort(bars.begin(), bars.end(),
                    [](const Bar& a, const Bar& b) { return a.p99 < b.p99; });
   constexpr int kLeft = 190;
-  constexpr int kRight = 470;
+  constexpr int kRight = 430;
   constexpr int kStep = 20;
   const LogAxis axis(least / 2, most, kLeft, kRight);
   const int height = static_cast<int>(bars.size()) * kStep;
@@ -138,7 +138,7 @@ std::string TailCurves(const ContestResult::Round& round, const std::vector<std:
     most = std::max(most, entry.cell.runs.front().cdf.back().ms);
     least = std::min(least, std::max(entry.cell.runs.front().cdf[9].ms, 0.01));
   }
-  const LogAxis x(least, most, kLeft, kWidth - 12);
+  const LogAxis x(least, most, kLeft, kWidth - 26);
   const LogAxis y(1e-4, 1, kBottom, 10);
   std::string svg =
       Print("<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"latency distributions\">\n",
@@ -153,7 +153,7 @@ std::string TailCurves(const ContestResult::Round& round, const std::vector<std:
     svg += Print(
         "<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>"
         "<text class=\"small\" x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">%g %%</text>\n",
-        kLeft, kWidth - 12, y.At(tick), y.At(tick), kLeft - 5, y.At(tick) + 4, tick * 100);
+        kLeft, kWidth - 26, y.At(tick), y.At(tick), kLeft - 5, y.At(tick) + 4, tick * 100);
   }
   for (const ContestResult::Entry& entry : round.entries) {
     if (entry.cell.runs.empty()) continue;
@@ -229,7 +229,7 @@ std::string RingPicture(std::uint32_t providers, std::uint32_t vnodes) {
   constexpr double kCentre = 120;
   constexpr double kRadius = 95;
   std::string svg = Print(
-      "<svg viewBox=\"0 0 380 240\" role=\"img\" aria-label=\"ring of %u virtual nodes each\">\n",
+      "<svg viewBox=\"0 0 410 240\" role=\"img\" aria-label=\"ring of %u virtual nodes each\">\n",
       vnodes);
   for (std::uint32_t from = 0; from < kArcs;) {
     std::uint32_t to = from;

@@ -44,8 +44,9 @@ Scenario Scenario::Shortened(double calls) const {
   Scenario made = *this;
   const double expected = Rate() * 1e-9 * static_cast<double>(duration + warm_up);
   if (expected <= calls) return made;
-  // Something must have time to go wrong: a few deadlines at least.
-  const double least = 4 * static_cast<double>(deadline) / static_cast<double>(duration + warm_up);
+  // Something must have time to go wrong: some deadlines at least.
+  const double least =
+      2.5 * static_cast<double>(deadline) / static_cast<double>(duration + warm_up);
   const double factor = std::max(calls / expected, least);
   if (factor >= 1) return made;
   for (Nanos* time : {&made.duration, &made.warm_up}) *time = Scale(*time, factor);

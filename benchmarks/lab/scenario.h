@@ -92,7 +92,7 @@ struct Scenario {
   // Calls/s outside of phases.
   double Rate() const noexcept { return rate > 0 ? rate : load * EffectiveCapacity(); }
   // The same with every time of its course (duration, warm-up, phases, starts, restarts) multiplied
-  // so that about `calls` are made; it never gets longer, nor shorter than four deadlines.
+  // so that about `calls` are made; it never gets longer, nor shorter than 2.5 deadlines.
   Scenario Shortened(double calls) const;
   bool keyed() const noexcept { return keys > 0; }
 };
