@@ -10,6 +10,8 @@ AliasTable::AliasTable(std::span<const std::uint32_t> weights) : columns_(weight
   std::vector<std::uint64_t> left(weights.size());
   std::vector<Index> small;
   std::vector<Index> large;
+  small.reserve(weights.size());
+  large.reserve(weights.size());
   for (Index i = 0; i < weights.size(); ++i) {
     left[i] = std::uint64_t{weights[i]} * weights.size();
     (left[i] < full ? small : large).push_back(i);
@@ -18,8 +20,12 @@ AliasTable::AliasTable(std::span<const std::uint32_t> weights) : columns_(weight
     const Index poor = small.back();
     const Index rich = large.back();
     small.pop_back();
-    columns_[poor] = {static_cast<std::uint32_t>((static_cast<Wide>(left[poor]) << 32) / full),
-                      rich};
+    // 64 bits are enough for anything but enormous lists, and their division is a third as long.
+    const std::uint64_t keep =
+        full <= ~std::uint32_t{0}
+            ? (left[poor] << 32) / full
+            : static_cast<std::uint64_t>((static_cast<Wide>(left[poor]) << 32) / full);
+    columns_[poor] = {static_cast<std::uint32_t>(keep), rich};
     left[rich] -= full - left[poor];
     if (left[rich] < full) {
       large.pop_back();

@@ -16,6 +16,7 @@ class AliasTable {
   // Not all weights are 0; each is at most kMaxWeight.
   explicit AliasTable(std::span<const std::uint32_t> weights);
 
+  bool empty() const noexcept { return columns_.empty(); }
   // `word` is uniform. The table is not empty.
   Index Choose(std::uint64_t word) const noexcept {
     const Wide product = static_cast<Wide>(word) * columns_.size();

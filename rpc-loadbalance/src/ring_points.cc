@@ -63,21 +63,21 @@ constexpr std::uint32_t kAtOnce = 4 * kLanes;
   }
 }
 
-void ContinueFnvBaseline(std::string_view address, const std::uint32_t* prefixes,
-                         std::uint32_t count, std::uint32_t* positions) noexcept {
-  ContinueFnv(address, prefixes, count, positions);
-}
-
 #if defined(__x86_64__)
 [[gnu::target("avx2")]] void ContinueFnvAvx2(std::string_view address,
                                              const std::uint32_t* prefixes, std::uint32_t count,
                                              std::uint32_t* positions) noexcept {
   ContinueFnv(address, prefixes, count, positions);
 }
-const auto kContinueFnv = HasAvx2() ? ContinueFnvAvx2 : ContinueFnvBaseline;
-#else
-const auto kContinueFnv = ContinueFnvBaseline;
 #endif
+
+void ContinueFnvAtBest(std::string_view address, const std::uint32_t* prefixes, std::uint32_t count,
+                       std::uint32_t* positions) noexcept {
+#if defined(__x86_64__)
+  if (kHasAvx2) return ContinueFnvAvx2(address, prefixes, count, positions);
+#endif
+  ContinueFnv(address, prefixes, count, positions);
+}
 
 constexpr std::uint32_t kDigitBits = 8;
 constexpr std::uint32_t kDigits = 1 << kDigitBits;
@@ -175,7 +175,7 @@ LabelPositions::LabelPositions(RingHash hash, std::uint32_t maximum)
 std::span<const std::uint32_t> LabelPositions::Of(std::string_view address, std::uint32_t first,
                                                   std::uint32_t last) {
   if (hash_ == RingHash::kFnv) {
-    kContinueFnv(address, prefixes_.data() + first, last - first, positions_.data());
+    ContinueFnvAtBest(address, prefixes_.data() + first, last - first, positions_.data());
   } else {
     std::string label;
     for (std::uint32_t i = first; i < last; ++i) {

@@ -1,7 +1,5 @@
 // round_robin: in turns, by the channel's sequence number. Equal weights: provider = number mod n.
 // Otherwise the turns are spread by weight (fair_order.h).
-#include <algorithm>
-
 #include "arithmetic.h"
 #include "exclusion.h"
 #include "fair_order.h"
@@ -11,10 +9,10 @@
 namespace weir {
 namespace {
 
-enum class Kind : std::uint8_t { kPlain, kOrder, kRotation };
+enum class Kind : std::uint8_t { kEmpty, kPlain, kOrder, kRotation };
 
 struct Tables {
-  Kind kind = Kind::kPlain;
+  Kind kind = Kind::kEmpty;
   Divisor round;  // turns in a round; not for kRotation
   std::vector<std::uint16_t> order;
   WeightedRotation rotation;
@@ -23,9 +21,11 @@ struct Tables {
 
 std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters&, const Snapshot*) {
   auto tables = std::make_shared<Tables>();
+  if (snapshot.size() == 0) return tables;
   tables->weights = EffectiveWeights(snapshot.providers());
   if (AllEqual(tables->weights)) {
-    tables->round = Divisor(std::max<Index>(snapshot.size(), 1));
+    tables->kind = Kind::kPlain;
+    tables->round = Divisor(snapshot.size());
     return tables;
   }
   tables->order = FairOrder(tables->weights);
@@ -52,31 +52,63 @@ Index DealOut(Index n, const Tables& tables, const PickContext& context) noexcep
   return NthIncluded(n, context, static_cast<Index>(turn % included));
 }
 
-Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
-  if (snapshot.size() == 0) return kNone;
-  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
+// Whose turn it is, nobody being excluded.
+Index Turn(const Tables& tables, std::uint64_t sequence) noexcept {
+  switch (tables.kind) {
+    case Kind::kPlain:
+      return static_cast<Index>(tables.round.Remainder(sequence));
+    case Kind::kOrder:
+      return tables.order[tables.round.Remainder(sequence)];
+    case Kind::kRotation:
+      return tables.rotation.Turn(sequence);
+    case Kind::kEmpty:
+      break;
+  }
+  return kNone;
+}
+
+[[gnu::noinline, gnu::cold]] Index TurnAmongIncluded(const Tables& tables,
+                                                     const PickContext& context,
+                                                     Index turn) noexcept {
+  if (!IsExcluded(context, turn)) return turn;
   if (tables.kind == Kind::kPlain) {
-    const auto turn = static_cast<Index>(tables.round.Remainder(context.sequence));
-    if (context.excluded.empty() || !IsExcluded(context, turn)) return turn;
-    return DealOut(snapshot.size(), tables, context);
+    return DealOut(static_cast<Index>(tables.weights.size()), tables, context);
   }
-  if (tables.kind == Kind::kOrder) {
-    const Index turn = tables.order[tables.round.Remainder(context.sequence)];
-    if (context.excluded.empty() || !IsExcluded(context, turn)) return turn;
-    return RedrawIncluded(tables.weights, context, context.sequence, [&](std::uint64_t word) {
-      return Index{tables.order[MulHigh(word, tables.order.size())]};
-    });
+  const auto draw = [&](std::uint64_t word) {
+    return tables.kind == Kind::kRotation ? tables.rotation.At(word)
+                                          : Index{tables.order[MulHigh(word, tables.order.size())]};
+  };
+  return RedrawIncluded(tables.weights, context, context.sequence, draw);
+}
+
+Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
+  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
+  const Index turn = Turn(tables, context.sequence);
+  if (context.excluded.empty()) [[likely]]
+    return turn;
+  return TurnAmongIncluded(tables, context, turn);
+}
+
+// "turn 17 of 40"
+std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext& context,
+                    Index picked) {
+  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
+  const std::string sequence = std::to_string(context.sequence);
+  if (tables.kind == Kind::kEmpty) return "nobody to take a turn";
+  if (tables.kind == Kind::kRotation) {
+    return "turn " + sequence + " of a rotation by weight";
   }
-  const Index turn = tables.rotation.Turn(context.sequence);
-  if (context.excluded.empty() || !IsExcluded(context, turn)) return turn;
-  return RedrawIncluded(tables.weights, context, context.sequence,
-                        [&](std::uint64_t word) { return tables.rotation.At(word); });
+  std::string why = "turn " + std::to_string(tables.round.Remainder(context.sequence) + 1) +
+                    " of " + std::to_string(tables.round.value());
+  if (tables.kind == Kind::kOrder) why += " by weight";
+  if (picked != Turn(tables, context.sequence)) why += ", which is that of an excluded one";
+  return why;
 }
 
 }  // namespace
 
 LoadBalance RoundRobinStrategy() noexcept {
-  return {.pick = Pick, .build = Build};
+  return {.pick = Pick, .build = Build, .explain = Explain};
 }
 
 }  // namespace weir

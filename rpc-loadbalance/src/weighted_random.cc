@@ -18,19 +18,35 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters&, c
   return std::make_shared<const Tables>(EffectiveWeights(snapshot.providers()));
 }
 
-Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
-  if (snapshot.size() == 0) return kNone;
-  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
-  const Index first = tables.alias.Choose(context.random);
-  if (context.excluded.empty() || !IsExcluded(context, first)) return first;
+[[gnu::noinline, gnu::cold]] Index DrawIncluded(const Tables& tables, const PickContext& context,
+                                                Index drawn) noexcept {
+  if (!IsExcluded(context, drawn)) return drawn;
   return RedrawIncluded(tables.weights, context, context.random,
                         [&](std::uint64_t word) { return tables.alias.Choose(word); });
+}
+
+Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
+  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
+  if (tables.alias.empty()) return kNone;
+  const Index drawn = tables.alias.Choose(context.random);
+  if (context.excluded.empty()) [[likely]]
+    return drawn;
+  return DrawIncluded(tables, context, drawn);
+}
+
+// "drawn with weight 3 of 10"
+std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext&,
+                    Index picked) {
+  const auto& weights = static_cast<const Tables*>(snapshot.tables())->weights;
+  if (picked >= weights.size()) return "all are excluded";
+  return "drawn with weight " + std::to_string(weights[picked]) + " of " +
+         std::to_string(Sum(weights));
 }
 
 }  // namespace
 
 LoadBalance WeightedRandomStrategy() noexcept {
-  return {.pick = Pick, .build = Build};
+  return {.pick = Pick, .build = Build, .explain = Explain};
 }
 
 }  // namespace weir
