@@ -11,8 +11,11 @@ namespace weir {
 std::vector<Index> AddressOrder(std::span<const Provider> providers) {
   std::vector<Index> order(providers.size());
   std::iota(order.begin(), order.end(), Index{0});
-  std::sort(order.begin(), order.end(),
-            [&](Index a, Index b) { return providers[a].address < providers[b].address; });
+  const auto before = [&](Index a, Index b) { return providers[a].address < providers[b].address; };
+  // As a registry hands it out, a list is sorted.
+  if (!std::is_sorted(order.begin(), order.end(), before)) {
+    std::sort(order.begin(), order.end(), before);
+  }
   return order;
 }
 

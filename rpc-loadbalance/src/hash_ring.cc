@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "address_order.h"
 #include "lanes.h"
 #include "ring_points.h"
 #include "weir/loadbalance/fnv.h"
@@ -59,7 +60,7 @@ void HashRing::Build(std::span<const Provider> providers, std::span<const std::u
   LabelPositions labels(options_.hash, *std::max_element(counts.begin(), counts.end()));
   const auto points = std::make_unique_for_overwrite<PackedPoint[]>(2 * total);
   PackedPoint* end = points.get();
-  for (const Index owner : ByAddress(providers)) {
+  for (const Index owner : AddressOrder(providers)) {
     for (const std::uint32_t position : labels.Of(providers[owner].address, 0, counts[owner])) {
       *end++ = Pack(position, owner);
     }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <tuple>
 
+#include "address_order.h"
 #include "ring_points.h"
 #include "weir/loadbalance/hash_ring.h"
 
@@ -18,8 +19,8 @@ struct Pair {
 };
 
 std::vector<Pair> Match(std::span<const Provider> before, std::span<const Provider> after) {
-  const std::vector<Index> old_order = ByAddress(before);
-  const std::vector<Index> new_order = ByAddress(after);
+  const std::vector<Index> old_order = AddressOrder(before);
+  const std::vector<Index> new_order = AddressOrder(after);
   std::vector<Pair> pairs;
   pairs.reserve(std::max(before.size(), after.size()) + 1);
   auto b = old_order.begin();

@@ -10,6 +10,7 @@
 
 #include "arithmetic.h"
 #include "exclusion.h"
+#include "explain.h"
 #include "in_flight.h"
 #include "strategies.h"
 #include "weights.h"
@@ -135,9 +136,10 @@ Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& cont
 // "2 calls in flight, the fewest of 40"
 std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext&,
                     Index picked) {
-  if (picked >= snapshot.size()) return "all are excluded";
+  if (picked >= snapshot.size()) return kAllExcluded;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
-  std::string why = std::to_string(snapshot.active(picked)) + " calls in flight";
+  const std::uint32_t active = snapshot.active(picked);
+  std::string why = std::to_string(active) + (active == 1 ? " call in flight" : " calls in flight");
   if (!tables.factors.empty()) {
     why += " for a weight of " + std::to_string(tables.weights[picked]) + ", the fewest per weight";
   } else {

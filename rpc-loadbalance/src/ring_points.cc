@@ -154,16 +154,6 @@ std::vector<std::uint32_t> VirtualNodes(std::span<const Provider> providers,
   return weights;
 }
 
-std::vector<Index> ByAddress(std::span<const Provider> providers) {
-  std::vector<Index> order(providers.size());
-  std::iota(order.begin(), order.end(), Index{0});
-  const auto before = [&](Index a, Index b) { return providers[a].address < providers[b].address; };
-  if (!std::is_sorted(order.begin(), order.end(), before)) {
-    std::sort(order.begin(), order.end(), before);
-  }
-  return order;
-}
-
 LabelPositions::LabelPositions(RingHash hash, std::uint32_t maximum)
     : hash_(hash), positions_(maximum + kAtOnce) {
   if (hash != RingHash::kFnv) return;

@@ -15,9 +15,6 @@ namespace weir {
 std::vector<std::uint32_t> VirtualNodes(std::span<const Provider> providers,
                                         const RingOptions& options);
 
-// The list's positions in the order of its addresses.
-std::vector<Index> ByAddress(std::span<const Provider> providers);
-
 // Where the labels "0#address", "1#address", ... lie, for numbers below a maximum.
 class LabelPositions {
  public:

@@ -1,6 +1,7 @@
 // weighted_random: in proportion to the weights.
 #include "alias_table.h"
 #include "exclusion.h"
+#include "explain.h"
 #include "strategies.h"
 #include "weights.h"
 
@@ -38,7 +39,7 @@ Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& cont
 std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext&,
                     Index picked) {
   const auto& weights = static_cast<const Tables*>(snapshot.tables())->weights;
-  if (picked >= weights.size()) return "all are excluded";
+  if (picked >= weights.size()) return kAllExcluded;
   return "drawn with weight " + std::to_string(weights[picked]) + " of " +
          std::to_string(Sum(weights));
 }

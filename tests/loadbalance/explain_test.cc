@@ -41,7 +41,7 @@ TEST(Explain, LeastActiveNamesTheCallsInFlight) {
   weighted.SetActive(1, 1);
   weighted.SetActive(0, 1);
   EXPECT_THAT(weighted.Explain({}),
-              HasSubstr("1 calls in flight for a weight of 300, the fewest per weight of 2"));
+              HasSubstr("1 call in flight for a weight of 300, the fewest per weight of 2"));
   EXPECT_THAT(Balanced("least_active", EqualProviders(1000)).Explain({}),
               HasSubstr("0 calls in flight, the fewest of 32 drawn from 1000"));
 }
