@@ -71,7 +71,7 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters& pa
 // A provider of which nothing is known is tried by one call; further ones are in no hurry. As long
 // as it can be asked instead, only one call in kTries is risked.
 constexpr double kUnknown = 10e9;
-constexpr std::uint64_t kTries = 8;
+constexpr std::uint64_t kTries = 64;
 // Failures in a row from which a provider is on trial, and for how long after the first of them.
 constexpr std::uint32_t kTrialFrom = 2;
 constexpr double kFirstPause = 500 * kMillisecond;
@@ -81,6 +81,9 @@ constexpr double kOnTrial = 1e12;
 constexpr double kErrorCost = 50;
 constexpr double kErrorsForgiven = 0.01;
 constexpr double kErrorMemory = 5e9;
+// What it counts, in service times, that the slots are taken: all in all, and by our own calls.
+constexpr double kPreference = 0.1;
+constexpr double kOwnPreference = 0.4;
 // What an old report may hide, in service times of a busy provider.
 constexpr double kStaleCost = 0.3;
 
@@ -133,8 +136,11 @@ double Cost(const Tables& tables, const Snapshot& snapshot, Index i, double fast
     const double slots = known.report.slots;
     const double there = known.there();
     const double queued = std::max(there + 1 - slots, 0.0);
-    // Among those with a free slot the one with the most of them.
-    cost = service * (1 + queued / slots + 0.05 * std::min(there / slots, 1.0));
+    cost = service * (1 + queued / slots);
+    // Among those with a free slot the one with the most of them, and before it one that owes us
+    // nothing: should it stand still, we have yet to find out.
+    cost += service * (kPreference * std::min(there / slots, 1.0) +
+                       kOwnPreference * std::min(known.own / slots, 1.0));
     if (known.IsStale()) cost += service * kStaleCost * std::min(there / slots, 1.0);
   } else if (known.endpoint.latency_ns() > 0) {
     cost = known.endpoint.latency_ns() * (1.0 + known.own);
@@ -146,7 +152,7 @@ double Cost(const Tables& tables, const Snapshot& snapshot, Index i, double fast
   if (known.own > 0) {
     // It will take as long again as those before it have waited by now.
     const double waited = static_cast<double>(known.endpoint.waited_ns(context.now_ns)) / known.own;
-    if (waited > 2 * cost) cost = waited;
+    cost = std::max(cost, waited);
   }
   return cost * Penalty(known.endpoint, known.own, context.now_ns) * tables.mean_weight /
          tables.weights[i];
