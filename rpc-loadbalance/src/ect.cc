@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
+#include <string>
 
 #include "arithmetic.h"
 #include "exclusion.h"
@@ -33,10 +35,13 @@ constexpr double kMillisecond = 1e6;
 struct Options {
   std::size_t probes = 3;             // how many to ask; 0: never
   double probe_above = kMillisecond;  // ask only if a call is worth it: its service time, ns
+  // Service times that differ by less are taken for equal: they are means over few calls, and if
+  // every channel ran after the one that seems fastest they would all meet there.
+  double alike = 1.6;
 };
 
 Result<Options> Read(const Parameters& parameters) {
-  static constexpr std::array<std::string_view, 2> kKeys = {"probes", "probe_above"};
+  static constexpr std::array<std::string_view, 3> kKeys = {"probes", "probe_above", "alike"};
   if (Status status = parameters.RefuseOthers(kKeys); !status.ok()) return status;
   const Result<std::int64_t> probes =
       parameters.Integer("probes", static_cast<std::int64_t>(Options{}.probes), 0, kMaxProbes);
@@ -44,7 +49,9 @@ Result<Options> Read(const Parameters& parameters) {
   const Result<std::int64_t> above =
       parameters.Time("probe_above", static_cast<std::int64_t>(Options{}.probe_above));
   if (!above.ok()) return above.status();
-  return Options{static_cast<std::size_t>(*probes), static_cast<double>(*above)};
+  const Result<double> alike = parameters.Number("alike", Options{}.alike, 1, 10);
+  if (!alike.ok()) return alike.status();
+  return Options{static_cast<std::size_t>(*probes), static_cast<double>(*above), *alike};
 }
 
 struct Tables {
@@ -122,17 +129,15 @@ double Penalty(const Endpoint& endpoint, std::uint32_t own, std::int64_t now_ns)
                  (kErrorMemory + std::max(since, 0.0));
 }
 
-// Service times that differ by less are taken for equal: they are means over few calls, and if
-// every channel ran after the one that seems fastest they would all meet there.
-constexpr double kAlike = 1.6;
-
 // Expected nanoseconds until an answer; `fastest` is the least service time of those compared.
 double Cost(const Tables& tables, const Snapshot& snapshot, Index i, double fastest,
             const PickContext& context) noexcept {
   const Knowledge known(snapshot, i, context.now_ns);
+  const double penalty = Penalty(known.endpoint, known.own, context.now_ns);
+  if (penalty >= kOnTrial) return kOnTrial * (1.0 + known.own);
   double cost;
   if (known.reports()) {
-    const double service = std::max(fastest, known.service() / kAlike);
+    const double service = std::max(fastest, known.service() / tables.options.alike);
     const double slots = known.report.slots;
     const double there = known.there();
     const double queued = std::max(there + 1 - slots, 0.0);
@@ -154,8 +159,7 @@ double Cost(const Tables& tables, const Snapshot& snapshot, Index i, double fast
     const double waited = static_cast<double>(known.endpoint.waited_ns(context.now_ns)) / known.own;
     cost = std::max(cost, waited);
   }
-  return cost * Penalty(known.endpoint, known.own, context.now_ns) * tables.mean_weight /
-         tables.weights[i];
+  return cost * penalty * tables.mean_weight / tables.weights[i];
 }
 
 // Those to compare: all of a short list, a random sample of a long one.
@@ -174,9 +178,8 @@ struct Compared {
   }
 };
 
-Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
-  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
-  const Compared compared(tables, context);
+// The least service time of them.
+double Fastest(const Snapshot& snapshot, const Compared& compared) noexcept {
   double fastest = HUGE_VAL;
   for (Index k = 0; k < compared.count; ++k) {
     const Endpoint& endpoint = snapshot.endpoint(compared.at[k]);
@@ -187,6 +190,13 @@ Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& cont
       fastest = std::min(fastest, report.service_ns());
     }
   }
+  return fastest;
+}
+
+Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
+  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
+  const Compared compared(tables, context);
+  const double fastest = Fastest(snapshot, compared);
   Index best = kNone;
   double least = HUGE_VAL;
   std::uint64_t ties = 0;
@@ -227,10 +237,47 @@ std::size_t Probe(const RequestView&, const Snapshot& snapshot, const PickContex
   return needed ? count : 0;
 }
 
+std::string Milliseconds(double ns) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g ms", ns / kMillisecond);
+  return text;
+}
+
+std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext& context,
+                    Index picked) {
+  if (picked >= snapshot.size()) return "nobody is left";
+  const auto& tables = *static_cast<const Tables*>(snapshot.tables());
+  const Compared compared(tables, context);
+  const double fastest = Fastest(snapshot, compared);
+  Index second = kNone;
+  double next = HUGE_VAL;
+  for (Index k = 0; k < compared.count; ++k) {
+    if (compared.at[k] == picked) continue;
+    const double cost = Cost(tables, snapshot, compared.at[k], fastest, context);
+    if (cost >= next) continue;
+    second = compared.at[k];
+    next = cost;
+  }
+  const Knowledge known(snapshot, picked, context.now_ns);
+  std::string why =
+      "expected to take " + Milliseconds(Cost(tables, snapshot, picked, fastest, context));
+  if (known.reports()) {
+    why += " with " + std::to_string(known.own) + " calls of ours and " +
+           std::to_string(static_cast<int>(known.endpoint.others())) + " of others in " +
+           std::to_string(known.report.slots) + " slots at " + Milliseconds(known.service()) +
+           ", as reported " + Milliseconds(known.age) + " ago";
+  } else {
+    why += ", of which nothing is reported yet";
+  }
+  if (second == kNone) return why;
+  return why + "; next " + snapshot.provider(second).address + " with " + Milliseconds(next) +
+         " of " + std::to_string(compared.count) + " compared";
+}
+
 }  // namespace
 
 LoadBalance EctStrategy() noexcept {
-  return {.pick = Pick, .build = Build, .check = Check, .probe = Probe};
+  return {.pick = Pick, .build = Build, .check = Check, .explain = Explain, .probe = Probe};
 }
 
 }  // namespace weir

@@ -124,6 +124,17 @@ TEST_F(Ect, IsNotAttractedByFastFailures) {
   EXPECT_EQ(Picks()[1], 0);
 }
 
+TEST_F(Ect, SaysWhatItExpects) {
+  Report(0, 5, 2);
+  Start(0, 1);
+  for (const Index i : {1U, 2U, 3U}) Report(i, 50);
+  const std::string why = fleet_.Explain({.random = kSeed, .now_ns = kNow + kMs});
+  EXPECT_THAT(why, HasSubstr("ect: 10.0.0.1:20880, expected to take 5."));
+  EXPECT_THAT(why,
+              HasSubstr("1 calls of ours and 2 of others in 4 slots at 5 ms, as reported 1 ms"));
+  EXPECT_THAT(why, HasSubstr("of 4 compared"));
+}
+
 TEST_F(Ect, AsksNobodyWhileItsOwnCallsAreAllThereAre) {
   for (Index i = 0; i < 4; ++i) Start(i, 3);
   EXPECT_THAT(Asked(kNow + 1000 * kMs), testing::IsEmpty());
@@ -151,6 +162,20 @@ TEST_F(EctOfStrangers, EachIsTriedOnceBeforeAnyTwice) {
     const Index i = fleet.Pick({.sequence = call, .random = words(), .now_ns = kNow});
     fleet.snapshot().endpoint(i).OnStart(0, kNow);
     EXPECT_EQ(fleet.snapshot().active(i), call / 6 + 1);
+  }
+}
+
+TEST_F(EctOfStrangers, AStrangerThatOnlyFailsIsNotTriedForEver) {
+  const Balanced fleet("ect", EqualProviders(3));
+  fleet.snapshot().endpoint(0).OnReport({.slots = 4, .service_100ns = 50'000}, kNow);
+  for (const Index i : {1U, 2U}) {
+    for (int k = 0; k < 2; ++k) {
+      fleet.snapshot().endpoint(i).OnStart(0, kNow);
+      fleet.snapshot().endpoint(i).OnEnd(0, kNow, kNow, Outcome::kLost);
+    }
+  }
+  for (std::uint64_t call = 0; call < 200; ++call) {
+    EXPECT_EQ(fleet.Pick({.sequence = call, .random = call << 50, .now_ns = kNow + kMs}), 0U);
   }
 }
 
