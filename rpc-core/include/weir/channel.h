@@ -20,12 +20,47 @@ namespace detail {
 class ChannelCore;
 }
 
+// When a channel sends a provider no calls for a while, because it fails so much more than the
+// others. Failures are lost connections, passed deadlines, and the answers UNAVAILABLE, INTERNAL,
+// UNKNOWN, DATA_LOSS and RESOURCE_EXHAUSTED; the caller's own mistakes are none. A provider is
+// never ejected while the others fail half as much or more. Calls that are bound to a provider
+// (CallOptions::WithProvider) go there nevertheless, and count.
+struct OutlierEjection {
+  bool enabled = true;
+  // So many failures without an answer between them. 0: not a reason.
+  std::uint32_t consecutive_failures = 5;
+  // This part of its last calls (about 16) failed, and it had at least `least_calls` within
+  // `interval`. 0: not a reason.
+  double error_rate = 0.5;
+  std::uint32_t least_calls = 20;
+  std::chrono::nanoseconds interval = std::chrono::seconds(10);
+  // Calls are in flight and nothing was heard for so long: half of it until the provider is asked
+  // for a sign of life (LOAD_ASK), which its handlers cannot hold up unless they block its reactor,
+  // and half to wait for it. 0: not a reason.
+  std::chrono::nanoseconds silence = std::chrono::seconds(1);
+  // For how long, the first time; doubled each time in a row, with a jitter of this part. Then one
+  // call per reactor goes there on trial. Who was silent comes back with its first sign of life,
+  // and whose connection is made anew is tried at once.
+  std::chrono::nanoseconds base_time = std::chrono::seconds(10);
+  std::chrono::nanoseconds max_time = std::chrono::minutes(5);
+  double jitter = 0.1;
+  // No more than this part of the list at once, but always one if there are two or more.
+  std::uint32_t max_ejected_percent = 10;
+  // If less than this part of the list could be used, those out of reach left out, too, calls go to
+  // ejected ones as well.
+  std::uint32_t panic_threshold_percent = 50;
+};
+
 struct ChannelOptions {
   // Strategy by name, with parameters and decorators: "round_robin", "consistent_hash:vnodes=160",
   // "subset(k=20)|p2c".
   std::string load_balance = "round_robin";
   // Where this consumer is, for decorators that prefer near providers ("zone|p2c"). Empty: unknown.
   std::string zone = {};
+  OutlierEjection outlier_ejection = {};
+  // How long a call waits for what providers say of their load if the strategy wants to know it
+  // first; no longer than a quarter of what is left of its deadline.
+  std::chrono::nanoseconds probe_timeout = std::chrono::milliseconds(5);
   // Deadline of calls that set none.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   // From the start of a TCP connect to the first valid frame of the provider.
@@ -83,6 +118,7 @@ struct ProviderState {
   std::chrono::nanoseconds latency{};  // mean of the last answers; 0: none yet
   double error_rate = 0;               // of the last attempts
   LoadReport report = {};              // what it said of its load last; all 0: nothing yet
+  bool ejected = false;  // gets no calls for a while (OutlierEjection), or one on trial
 };
 
 // Finds providers through a registry, keeps one multiplexed connection per provider and reactor (or
@@ -104,7 +140,7 @@ class Channel {
   // Waits until a provider of `service` is known. DEADLINE_EXCEEDED otherwise. Not from a reactor.
   Status WaitForProviders(std::string_view service, std::chrono::nanoseconds timeout);
   // Those that calls to `service` are spread over at this moment, sorted by address; not those that
-  // are draining. Calls bound to a provider (CallOptions::WithProvider) are not counted. Empty
+  // are draining. Empty
   // before the registry has answered. Any thread; takes microseconds.
   std::vector<ProviderState> Providers(std::string_view service) const;
 

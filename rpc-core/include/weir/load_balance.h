@@ -135,7 +135,8 @@ struct LoadBalance {
   using Explain = std::string (*)(const RequestView&, const Snapshot&, const PickContext&,
                                   Index picked);
   // Which providers should be asked for a fresh LoadReport before `pick` is called for this call;
-  // returns how many it wrote. As pure as `pick`. Null function, or 0: none.
+  // returns how many it wrote. As pure as `pick`, which is called with the same sequence number and
+  // random word when they have answered, or a short time has passed. Null function, or 0: none.
   using Probe = std::size_t (*)(const RequestView&, const Snapshot&, const PickContext&,
                                 std::span<Index, kMaxProbes> ask) noexcept;
 

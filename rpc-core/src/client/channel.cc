@@ -9,6 +9,28 @@
 
 namespace weir {
 namespace detail {
+namespace {
+
+Status Check(const OutlierEjection& options) {
+  const auto refuse = [](const std::string& why) {
+    return InvalidArgument("outlier_ejection." + why);
+  };
+  if (!(options.error_rate >= 0 && options.error_rate <= 1)) {
+    return refuse("error_rate " + std::to_string(options.error_rate) + " is not between 0 and 1");
+  }
+  if (!(options.jitter >= 0 && options.jitter < 1)) {
+    return refuse("jitter " + std::to_string(options.jitter) + " is not between 0 and 1");
+  }
+  if (options.interval.count() <= 0) return refuse("interval must be above 0");
+  if (options.silence.count() < 0) return refuse("silence is below 0");
+  if (options.base_time.count() <= 0) return refuse("base_time must be above 0");
+  if (options.max_time < options.base_time) return refuse("max_time is below base_time");
+  if (options.max_ejected_percent > 100) return refuse("max_ejected_percent is above 100");
+  if (options.panic_threshold_percent > 100) return refuse("panic_threshold_percent is above 100");
+  return {};
+}
+
+}  // namespace
 
 ChannelCore::ChannelCore(std::string_view registry_url, ChannelOptions options)
     : options_(std::move(options)), registry_url_(registry_url) {
@@ -34,6 +56,8 @@ Status ChannelCore::Open(std::string_view registry_url) {
   if (options_.keep_answering.count() < 0) return InvalidArgument("keep_answering is below 0");
   if (options_.registry_patience.count() < 0)
     return InvalidArgument("registry_patience is below 0");
+  if (options_.probe_timeout.count() < 0) return InvalidArgument("probe_timeout is below 0");
+  if (Status status = Check(options_.outlier_ejection); !status.ok()) return status;
   if (Status status = Check(options_.socket); !status.ok()) return status;
   if (Result<RegistryUrl> url = RegistryUrl::Parse(registry_url); url.ok()) {
     registry_url_ = url->text;

@@ -19,6 +19,9 @@ using wire::FrameType;
 constexpr int kSlotBits = 16;
 constexpr std::uint32_t kMaxSlots = 1u << kSlotBits;
 
+// A question for the load that was not answered by then is put again.
+constexpr std::chrono::milliseconds kLoadPatience{5};
+
 constexpr std::uint64_t MakeId(std::uint64_t sequence, std::uint32_t slot) noexcept {
   return ((sequence << kSlotBits | slot) << 1) | 1;
 }
@@ -142,6 +145,20 @@ void ClientConnection::FreeSlot(std::uint64_t id) noexcept {
 void ClientConnection::Abandon(Call& call) {
   FreeSlot(call.id);
   if (is_open()) Signal(FrameType::kCancel, call.id);
+}
+
+void ClientConnection::AskLoad() {
+  if (!is_open()) return;
+  const TimePoint now = reactor().now();
+  if (load_asked_ && now < load_asked_at_ + kLoadPatience) return;
+  load_asked_ = true;
+  load_asked_at_ = now;
+  Signal(FrameType::kLoadAsk, ++load_asks_);
+}
+
+void ClientConnection::OnLoad(std::uint64_t id, std::uint64_t load) {
+  if (id == load_asks_) load_asked_ = false;
+  if (link_ != nullptr) link_->OnLoad(LoadReport::Unpack(load));
 }
 
 void ClientConnection::OnReady() {

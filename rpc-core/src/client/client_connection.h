@@ -38,6 +38,8 @@ class ClientConnection final : public NativeProtocol {
   const std::string& provider() const noexcept { return provider_; }
   bool HasCalls() const noexcept override { return in_flight_ > 0; }
   std::uint32_t in_flight() const noexcept { return in_flight_; }
+  // Asks the provider for its load, unless it was asked just now and has not answered yet.
+  void AskLoad();
   void CloseNow(const Status& reason) { connection().Close(reason); }
   // The link does not want to hear of this connection any more.
   void Detach() noexcept { link_ = nullptr; }
@@ -54,6 +56,7 @@ class ClientConnection final : public NativeProtocol {
   Status OnResponse(wire::Frame& frame) override;
   void OnCancel(std::uint64_t id) override;
   void OnGoAway(std::uint64_t last_id, const Status& why) override;
+  void OnLoad(std::uint64_t id, std::uint64_t load) override;
   void OnIdle() override;
   void OnDrained() override;
   void OnGone(const Status& reason) override;
@@ -71,6 +74,9 @@ class ClientConnection final : public NativeProtocol {
   std::vector<bool> named_;  // methods, by number, that this connection knows
   std::uint64_t sequence_ = 0;
   std::uint32_t in_flight_ = 0;
+  std::uint64_t load_asks_ = 0;
+  bool load_asked_ = false;  // and not answered
+  TimePoint load_asked_at_{};
 };
 
 }  // namespace weir

@@ -64,6 +64,11 @@ void ClientShard::OnLinkChanged(ProviderLink& link) {
   for (detail::RouteShard* route : routes_) route->OnLinkChanged(link);
 }
 
+void ClientShard::OnLoad(const ProviderLink& link, LoadReport report) {
+  if (closed_) return;
+  for (detail::RouteShard* route : routes_) route->OnLoad(link, report);
+}
+
 bool ClientShard::TakeWaitingPlace() noexcept {
   if (waiting_ >= options_.max_waiting_calls) return false;
   ++waiting_;

@@ -41,13 +41,14 @@ class ClientShard {
   // The link to a provider, made if there is none.
   ProviderLink& Link(const std::string& address);
   // The link to a provider, if there is one.
-  const ProviderLink* Find(const std::string& address) const {
+  ProviderLink* Find(const std::string& address) const {
     const auto link = links_.find(address);
     return link != links_.end() ? link->second.get() : nullptr;
   }
   // Links that no route lists any more are closed once they have no calls.
   void DropUnlisted();
   void OnLinkChanged(ProviderLink& link);
+  void OnLoad(const ProviderLink& link, LoadReport report);
 
   void AddRoute(detail::RouteShard& route) { routes_.push_back(&route); }
   void AddConnection(ClientConnection& connection) { connections_.insert(&connection); }

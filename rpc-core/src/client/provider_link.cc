@@ -253,6 +253,19 @@ void ProviderLink::Probe(bool connect) {
   }
 }
 
+bool ProviderLink::AskLoad(bool connect) {
+  if (state_ == State::kReady) {
+    protocol_->AskLoad();
+    return true;
+  }
+  if (connect && state_ == State::kIdle) Connect();
+  return false;
+}
+
+void ProviderLink::OnLoad(LoadReport report) {
+  shard_.OnLoad(*this, report);
+}
+
 void ProviderLink::ReportHeard() const {
   if (state_ != State::kReady) return;
   const auto heard =

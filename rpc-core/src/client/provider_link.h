@@ -10,6 +10,7 @@
 #include "transport/connection.h"
 #include "transport/socket.h"
 #include "weir/channel.h"
+#include "weir/endpoint.h"
 #include "weir/status.h"
 
 namespace weir {
@@ -49,6 +50,8 @@ class ProviderLink {
   void Withdraw(detail::ClientCall& call);
   // Asks for a sign of life: by a PING, or, if wanted, by a connection where there is none.
   void Probe(bool connect);
+  // Asks for its load; without a connection makes one, if wanted, and returns false.
+  bool AskLoad(bool connect);
   // Tells the channel's LiveLinks when the provider was last heard.
   void ReportHeard() const;
   // The provider has been announced anew: no reason to wait any longer.
@@ -59,6 +62,7 @@ class ProviderLink {
   // Of the connection.
   void OnReady(ClientConnection& connection);
   void OnRoom();
+  void OnLoad(LoadReport report);
   void OnGoingAway(const ClientConnection& connection, const Status& why);
   void OnIdle(const ClientConnection& connection);
   void OnConnectionGone(const ClientConnection& connection, const Status& reason);

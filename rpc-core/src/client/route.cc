@@ -30,6 +30,7 @@ Route::Route(ChannelCore& channel, std::string service)
       // A random start, so that channels do not all begin with the same provider.
       next_sequence_(std::random_device{}()),
       random_(std::uint64_t{std::random_device{}()} << 32 | std::random_device{}()),
+      outliers_(*this, channel),
       discovery_(*this, channel) {
   for (std::uint32_t i = 0; i < channel.runtime().size(); ++i) {
     shards_.push_back(std::make_unique<RouteShard>(*this, channel.shard(i)));
@@ -90,7 +91,8 @@ std::vector<ProviderState> Route::Providers() {
          .calls = endpoint.calls(),
          .latency = std::chrono::nanoseconds(static_cast<std::int64_t>(endpoint.latency_ns())),
          .error_rate = endpoint.error_rate(),
-         .report = endpoint.report()});
+         .report = endpoint.report(),
+         .ejected = outliers_.IsEjected(snapshot.provider(i).address)});
   }
   return states;
 }

@@ -14,6 +14,8 @@
 #include "client/call_list.h"
 #include "client/client_shard.h"
 #include "client/discovery.h"
+#include "client/load_probes.h"
+#include "client/outlier_watch.h"
 #include "weir/channel.h"
 #include "weir/load_balance.h"
 #include "weir/method.h"
@@ -56,6 +58,10 @@ class RouteShard {
   void Probe(const std::vector<std::string>& addresses, bool connect);
   // Tells the channel's LiveLinks when they were last heard.
   void ReportHeard(const std::vector<std::string>& addresses) const;
+  // Asks those of them that are connected for their load.
+  void AskLoad(const std::vector<std::string>& addresses);
+  // These get no calls, or one on trial.
+  void SetEjected(std::shared_ptr<const EjectedProviders> ejected);
   // Fails all calls that wait, and every call that comes.
   void Close(const Status& reason);
 
@@ -67,23 +73,38 @@ class RouteShard {
   void OnAttemptFailed(ClientCall& call, Status why, bool may_have_started, Outcome outcome);
   bool Lists(const ProviderLink& link) const noexcept;
   void OnLinkChanged(const ProviderLink& link);
+  void OnLoad(const ProviderLink& link, LoadReport report);
+  // Of LoadProbes: the call has waited for its answers.
+  void PlaceProbed(ClientCall& call, Draw draw);
 
  private:
   void Place(ClientCall& call);
+  void PlaceBy(ClientCall& call, Draw draw);
+  // True if the call waits until providers have told their load.
+  bool ProbeFirst(ClientCall& call, Draw draw);
   void PlacePinned(ClientCall& call, const std::string& address);
   // The providers of one snapshot as this reactor reaches them.
   struct Side {
     const Snapshot* snapshot = nullptr;
     std::vector<ProviderLink*> links;  // as in the snapshot
-    std::vector<Index> unusable;       // positions in it
+    std::vector<Index> unusable;       // positions in it, ascending
+    std::vector<Index> on_trial;       // of those that may have one call
 
     void Use(const Snapshot* providers, ClientShard& client);
-    void FindUnusable();
+    // The ejected ones count unless that leaves less than `panic_percent` of the list.
+    void FindUnusable(const std::vector<EjectedProvider>& ejected, std::uint32_t panic_percent);
+    // The one on trial has its call.
+    void EndTrial(const ProviderLink& link);
     // Less than half of them can be used.
     bool IsThin() const noexcept { return 2 * unusable.size() > links.size(); }
   };
 
-  Index Pick(const ClientCall& call, const Side& side, bool avoid_tried);
+  PickContext ContextOf(const ClientCall& call, const Side& side, bool avoid_tried, Draw draw);
+  Index Pick(const ClientCall& call, const Side& side, bool avoid_tried, Draw draw);
+  // Has the endpoint count the attempt that begins.
+  void BeginAttempt(ClientCall& call, Endpoint& endpoint);
+  // The provider on trial has its call.
+  void EndTrial(const ProviderLink& link);
   void Wait(ClientCall& call);
   void PlaceWaiting();
   void OnDeadline(ClientCall& call);
@@ -107,6 +128,9 @@ class RouteShard {
   const Side* side_ = &chosen_;  // from which calls are placed
   std::vector<Index> excluded_;  // of the present pick
   CallList waiting_;
+  LoadProbes probes_;
+  std::vector<EjectedProvider> ejected_;
+  std::vector<EjectedProvider> tried_;  // had their call from this reactor
   std::uint64_t sequence_ = 0;
   std::uint64_t sequence_end_ = 0;
   double retry_tokens_;
@@ -145,6 +169,7 @@ class Route {
   std::uint64_t ReserveSequence() noexcept {
     return next_sequence_.fetch_add(64, std::memory_order_relaxed);
   }
+  OutlierWatch& outliers() noexcept { return outliers_; }
   // The shard's timer: it is time for what TickAt was asked for.
   void OnTick() { discovery_.OnTick(); }
 
@@ -188,6 +213,7 @@ class Route {
   std::map<std::string, KnownEndpoint, std::less<>> endpoints_;
   bool had_providers_ = false;
   const std::uint64_t random_;  // Consumer::random
+  OutlierWatch outliers_;
   Discovery discovery_;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -20,6 +21,26 @@ const std::string* ProviderOf(const ClientCall& call) noexcept {
   return call.link != nullptr ? &call.link->address() : nullptr;
 }
 
+// What strategies may know of it.
+RequestView RequestOf(const ClientCall& call) noexcept {
+  RequestView request;
+  request.method = call.request.method->full_name;
+  request.key = call.request.key;
+  request.key_hash = call.request.key_hash;
+  request.has_key = call.request.has_key;
+  return request;
+}
+
+// Where the provider stands in the list; kNone if it does not.
+Index PositionOf(const Snapshot& snapshot, std::string_view address) noexcept {
+  const auto providers = snapshot.providers();
+  const auto found =
+      std::lower_bound(providers.begin(), providers.end(), address,
+                       [](const Provider& p, std::string_view a) { return p.address < a; });
+  if (found == providers.end() || found->address != address) return kNone;
+  return static_cast<Index>(found - providers.begin());
+}
+
 // What an answer says of the provider that gave it.
 Outcome OutcomeOf(StatusCode code) noexcept {
   switch (code) {
@@ -39,7 +60,7 @@ Outcome OutcomeOf(StatusCode code) noexcept {
 }  // namespace
 
 RouteShard::RouteShard(Route& route, ClientShard& client)
-    : route_(route), client_(client), retry_tokens_(kMostRetryTokens) {
+    : route_(route), client_(client), probes_(*this), retry_tokens_(kMostRetryTokens) {
   tick_.shard = this;
   tick_.fire = [](TimerNode* node) noexcept { static_cast<Timer*>(node)->shard->route_.OnTick(); };
 }
@@ -76,22 +97,65 @@ void RouteShard::Place(ClientCall& call) {
   if (const auto* rare = call.request.options.rare(); rare != nullptr && !rare->provider.empty()) {
     return PlacePinned(call, rare->provider);
   }
+  const Draw draw{.sequence = NextSequence(), .random = client_.Random()};
+  if (!ProbeFirst(call, draw)) PlaceBy(call, draw);
+}
+
+void RouteShard::PlaceBy(ClientCall& call, Draw draw) {
   const Side* side = side_;
-  Index picked = Pick(call, *side, true);
+  Index picked = Pick(call, *side, true, draw);
   if (picked == kNone && side == &chosen_ && everything_.snapshot != nullptr) {
     side = &everything_;
-    picked = Pick(call, *side, true);
+    picked = Pick(call, *side, true, draw);
   }
-  if (picked == kNone && !call.tried.empty()) picked = Pick(call, *side, false);
+  if (picked == kNone && !call.tried.empty()) picked = Pick(call, *side, false, draw);
   if (picked == kNone) {
     if (call.request.options.wait_for_ready()) return Wait(call);
     return Complete(call, NoneUsable());
   }
-  call.endpoint = &side->snapshot->endpoint(picked);
+  ProviderLink& link = *side->links[picked];
+  BeginAttempt(call, side->snapshot->endpoint(picked));
+  if (!side->on_trial.empty()) EndTrial(link);
+  link.Submit(call);
+}
+
+bool RouteShard::ProbeFirst(ClientCall& call, Draw draw) {
+  const LoadBalance::Probe probe = route_.channel().load_balance().strategy.probe;
+  if (probe == nullptr || call.probed) return false;
+  const Side& side = *side_;
+  std::array<Index, kMaxProbes> positions{};
+  const std::size_t wanted =
+      probe(RequestOf(call), *side.snapshot, ContextOf(call, side, true, draw), positions);
+  std::array<ProviderLink*, kMaxProbes> links{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < std::min(wanted, kMaxProbes); ++i) {
+    if (positions[i] < side.links.size()) links[count++] = side.links[positions[i]];
+  }
+  // A link that has to connect is not waited for, and connecting may change the side.
+  const auto asked = std::partition(links.begin(), links.begin() + count,
+                                    [](ProviderLink* link) { return link->AskLoad(true); });
+  const auto left = call.request.deadline - reactor().now();
+  const auto patience =
+      std::min<std::chrono::nanoseconds>(client_.options().probe_timeout, left / 4);
+  if (asked == links.begin() || patience.count() <= 0 || !client_.TakeWaitingPlace()) return false;
+  call.probed = true;
+  call.state = CallState::kProbing;
+  probes_.Add(call, {links.begin(), asked}, reactor().now() + patience, draw);
+  return true;
+}
+
+void RouteShard::PlaceProbed(ClientCall& call, Draw draw) {
+  client_.GiveWaitingPlace();
+  call.state = CallState::kNew;
+  PlaceBy(call, draw);
+}
+
+void RouteShard::BeginAttempt(ClientCall& call, Endpoint& endpoint) {
+  call.endpoint = &endpoint;
   call.attempt_began_ns = NowNs();
-  call.endpoint->OnStart(cell(), call.attempt_began_ns);
+  endpoint.OnStart(cell(), call.attempt_began_ns);
   ++call.attempts;
-  side->links[picked]->Submit(call);
+  route_.outliers().OnStart();
 }
 
 void RouteShard::PlacePinned(ClientCall& call, const std::string& address) {
@@ -109,15 +173,21 @@ void RouteShard::PlacePinned(ClientCall& call, const std::string& address) {
     if (call.request.options.wait_for_ready()) return Wait(call);
     return Complete(call, link.last_failure());
   }
-  ++call.attempts;
+  const Snapshot& snapshot = view_->everything ? *view_->everything : *view_->snapshot;
+  if (const Index i = PositionOf(snapshot, address); i != kNone) {
+    BeginAttempt(call, snapshot.endpoint(i));
+  } else {  // it is draining
+    ++call.attempts;
+  }
   link.Submit(call);
 }
 
-Index RouteShard::Pick(const ClientCall& call, const Side& side, bool avoid_tried) {
+PickContext RouteShard::ContextOf(const ClientCall& call, const Side& side, bool avoid_tried,
+                                  Draw draw) {
   const Snapshot& snapshot = *side.snapshot;
   PickContext context;
-  context.sequence = NextSequence();
-  context.random = client_.Random();
+  context.sequence = draw.sequence;
+  context.random = draw.random;
   context.now_ns = NowNs();
   context.excluded = side.unusable;
   if (avoid_tried && !call.tried.empty()) {
@@ -130,11 +200,13 @@ Index RouteShard::Pick(const ClientCall& call, const Side& side, bool avoid_trie
     }
     context.excluded = excluded_;
   }
-  RequestView request;
-  request.method = call.request.method->full_name;
-  request.key = call.request.key;
-  request.key_hash = call.request.key_hash;
-  request.has_key = call.request.has_key;
+  return context;
+}
+
+Index RouteShard::Pick(const ClientCall& call, const Side& side, bool avoid_tried, Draw draw) {
+  const Snapshot& snapshot = *side.snapshot;
+  const RequestView request = RequestOf(call);
+  const PickContext context = ContextOf(call, side, avoid_tried, draw);
   const Index picked = route_.channel().load_balance().Pick(request, snapshot, context);
   // A strategy of the user's own may not honour what is excluded, or may be wrong.
   if (picked >= snapshot.size() || IsExcluded(context, picked)) return kNone;
@@ -158,9 +230,11 @@ Status RouteShard::NoneUsable() const {
     return Unavailable("all providers of " + route_.service() + " at " + url + " are draining");
   }
   std::string why = "no provider of " + route_.service() + " can be reached";
-  if (!side_->unusable.empty()) {
-    const ProviderLink& first = *side_->links[side_->unusable.front()];
-    why += ": " + std::string(first.last_failure().message());
+  for (const Index i : side_->unusable) {
+    const ProviderLink& link = *side_->links[i];
+    if (link.IsUsable()) continue;  // it is ejected
+    why += ": " + std::string(link.last_failure().message());
+    break;
   }
   return Unavailable(std::move(why));
 }
@@ -200,6 +274,7 @@ void RouteShard::SetView(std::shared_ptr<const RouteView> view) {
   }
   client_.DropUnlisted();
   FindUnusable();
+  if (cell() == 0) route_.outliers().Use(*view_);
   PlaceWaiting();
 }
 
@@ -255,16 +330,87 @@ void RouteShard::Side::Use(const Snapshot* providers, ClientShard& client) {
   }
 }
 
-void RouteShard::Side::FindUnusable() {
+void RouteShard::Side::FindUnusable(const std::vector<EjectedProvider>& ejected,
+                                    std::uint32_t panic_percent) {
   unusable.clear();
+  on_trial.clear();
   for (std::size_t i = 0; i < links.size(); ++i) {
     if (!links[i]->IsUsable()) unusable.push_back(static_cast<Index>(i));
   }
+  if (ejected.empty() || snapshot == nullptr) return;
+  const std::size_t out_of_reach = unusable.size();
+  for (const EjectedProvider& one : ejected) {
+    const Index i = PositionOf(*snapshot, one.address);
+    if (i == kNone || !links[i]->IsUsable()) continue;
+    (one.on_trial ? on_trial : unusable).push_back(i);
+  }
+  const std::size_t left = links.size() - unusable.size() - on_trial.size();
+  if (100 * left < panic_percent * links.size()) {
+    unusable.resize(out_of_reach);
+    on_trial.clear();
+  }
+  std::sort(unusable.begin(), unusable.end());
+}
+
+void RouteShard::Side::EndTrial(const ProviderLink& link) {
+  for (const Index i : on_trial) {
+    if (links[i] != &link) continue;
+    unusable.insert(std::lower_bound(unusable.begin(), unusable.end(), i), i);
+    std::erase(on_trial, i);
+    return;
+  }
+}
+
+void RouteShard::EndTrial(const ProviderLink& link) {
+  for (EjectedProvider& one : ejected_) {
+    if (!one.on_trial || one.address != link.address()) continue;
+    one.on_trial = false;
+    tried_.push_back(one);
+    chosen_.EndTrial(link);
+    everything_.EndTrial(link);
+    return;
+  }
+}
+
+void RouteShard::SetEjected(std::shared_ptr<const EjectedProviders> ejected) {
+  if (!closed_.ok()) return;
+  ejected_ = *ejected;
+  std::vector<EjectedProvider> tried;
+  for (EjectedProvider& one : ejected_) {
+    const bool had_its_call =
+        std::any_of(tried_.begin(), tried_.end(), [&](const EjectedProvider& other) {
+          return one.on_trial && other.trial == one.trial && other.address == one.address;
+        });
+    if (!had_its_call) continue;
+    one.on_trial = false;
+    tried.push_back(one);
+  }
+  tried_ = std::move(tried);
+  FindUnusable();
+  PlaceWaiting();
+}
+
+void RouteShard::AskLoad(const std::vector<std::string>& addresses) {
+  if (!closed_.ok()) return;
+  for (const std::string& address : addresses) {
+    if (ProviderLink* link = client_.Find(address)) link->AskLoad(false);
+  }
+}
+
+void RouteShard::OnLoad(const ProviderLink& link, LoadReport report) {
+  if (!closed_.ok() || !view_) return;
+  const Snapshot& snapshot = view_->everything ? *view_->everything : *view_->snapshot;
+  if (const Index i = PositionOf(snapshot, link.address()); i != kNone) {
+    snapshot.endpoint(i).OnReport(report, NowNs());
+  }
+  probes_.OnLoad(link);
 }
 
 void RouteShard::FindUnusable() {
-  chosen_.FindUnusable();
-  everything_.FindUnusable();
+  const std::uint32_t panic = client_.options().outlier_ejection.panic_threshold_percent;
+  // Who has more to turn to need not panic.
+  chosen_.FindUnusable(ejected_, everything_.snapshot != nullptr ? 0 : panic);
+  everything_.FindUnusable(ejected_, panic);
   const bool spills = everything_.snapshot != nullptr && chosen_.IsThin();
   side_ = spills ? &everything_ : &chosen_;
 }
@@ -272,6 +418,7 @@ void RouteShard::FindUnusable() {
 void RouteShard::OnLinkChanged(const ProviderLink& link) {
   if (!closed_.ok() || !Lists(link)) return;
   FindUnusable();
+  route_.outliers().ReviewSoon();
   if (link.IsUsable()) PlaceWaiting();
 }
 
@@ -279,7 +426,10 @@ void RouteShard::EndAttempt(ClientCall& call, Outcome outcome) noexcept {
   call.link = nullptr;
   call.connection = nullptr;
   Endpoint* endpoint = std::exchange(call.endpoint, nullptr);
-  if (endpoint != nullptr) endpoint->OnEnd(cell(), call.attempt_began_ns, NowNs(), outcome);
+  if (endpoint == nullptr) return;
+  const std::uint32_t failures = endpoint->failures();  // it may vanish in OnEnd
+  endpoint->OnEnd(cell(), call.attempt_began_ns, NowNs(), outcome);
+  route_.outliers().OnEnd(outcome, failures + 1);
 }
 
 void RouteShard::OnAnswer(ClientCall& call, Status status) {
@@ -329,6 +479,7 @@ void RouteShard::OnDeadline(ClientCall& call) {
       why += " while it waited for " + *provider;
       break;
     case CallState::kWaiting:
+    case CallState::kProbing:
       why += " while it waited for a provider";
       break;
     default:
@@ -352,6 +503,10 @@ void RouteShard::Withdraw(ClientCall& call, Outcome outcome) {
   switch (call.state) {
     case CallState::kWaiting:
       waiting_.Remove(call);
+      client_.GiveWaitingPlace();
+      break;
+    case CallState::kProbing:
+      probes_.Remove(call);
       client_.GiveWaitingPlace();
       break;
     case CallState::kQueued:
@@ -387,6 +542,12 @@ void RouteShard::Close(const Status& reason) {
     client_.GiveWaitingPlace();
     Complete(*call, reason);
   }
+  while (ClientCall* call = probes_.front()) {
+    probes_.Remove(*call);
+    client_.GiveWaitingPlace();
+    Complete(*call, reason);
+  }
+  if (cell() == 0) route_.outliers().Close();
   chosen_ = {};
   everything_ = {};
   side_ = &chosen_;

@@ -38,6 +38,7 @@ namespace weir::detail {
 
 class Route;       // a service as reached through one channel
 class RouteShard;  // the part of it that lives on one reactor
+struct ProbingCall;
 
 // A request ready to travel: serialised, its deadline fixed, its key hashed. Movable.
 struct PreparedRequest {
@@ -58,6 +59,7 @@ struct PreparedRequest {
 enum class CallState : std::uint8_t {
   kNew,       // not started
   kWaiting,   // for a provider
+  kProbing,   // for what providers say of their load
   kQueued,    // on a connection that cannot take it yet
   kInFlight,  // written, or about to be with this turn
   kDone,
@@ -101,12 +103,14 @@ class ClientCall {
   ClientConnection* connection = nullptr;  // where it is in flight
   Endpoint* endpoint = nullptr;            // whose counters count it; null for a pinned call
   CallState state = CallState::kNew;
+  bool probed = false;    // providers were asked for their load
   bool starting = false;  // Start is on the stack: the end must wait for its return
   std::uint32_t attempts = 0;
   std::int64_t attempt_began_ns = 0;  // as the endpoint was told
-  std::uint64_t id = 0;           // on that connection
-  std::uint64_t sent_offset = 0;  // where its frame begins in its output
-  ClientCall* next = nullptr;     // in the list of those that wait or are queued
+  std::uint64_t id = 0;               // on that connection
+  std::uint64_t sent_offset = 0;      // where its frame begins in its output
+  ProbingCall* probing = nullptr;     // while it is kProbing
+  ClientCall* next = nullptr;         // in the list of those that wait or are queued
   ClientCall* previous = nullptr;
   std::vector<std::string> tried;  // addresses of earlier attempts
   Status last_failure;
