@@ -16,6 +16,7 @@
 #include "client/discovery.h"
 #include "client/load_probes.h"
 #include "client/outlier_watch.h"
+#include "client/route_side.h"
 #include "weir/channel.h"
 #include "weir/load_balance.h"
 #include "weir/method.h"
@@ -83,24 +84,8 @@ class RouteShard {
   // True if the call waits until providers have told their load.
   bool ProbeFirst(ClientCall& call, Draw draw);
   void PlacePinned(ClientCall& call, const std::string& address);
-  // The providers of one snapshot as this reactor reaches them.
-  struct Side {
-    const Snapshot* snapshot = nullptr;
-    std::vector<ProviderLink*> links;  // as in the snapshot
-    std::vector<Index> unusable;       // positions in it, ascending
-    std::vector<Index> on_trial;       // of those that may have one call
-
-    void Use(const Snapshot* providers, ClientShard& client);
-    // The ejected ones count unless that leaves less than `panic_percent` of the list.
-    void FindUnusable(const std::vector<EjectedProvider>& ejected, std::uint32_t panic_percent);
-    // The one on trial has its call.
-    void EndTrial(const ProviderLink& link);
-    // Less than half of them can be used.
-    bool IsThin() const noexcept { return 2 * unusable.size() > links.size(); }
-  };
-
-  PickContext ContextOf(const ClientCall& call, const Side& side, bool avoid_tried, Draw draw);
-  Index Pick(const ClientCall& call, const Side& side, bool avoid_tried, Draw draw);
+  PickContext ContextOf(const ClientCall& call, const RouteSide& side, bool avoid_tried, Draw draw);
+  Index Pick(const ClientCall& call, const RouteSide& side, bool avoid_tried, Draw draw);
   // Has the endpoint count the attempt that begins.
   void BeginAttempt(ClientCall& call, Endpoint& endpoint);
   // The provider on trial has its call.
@@ -123,10 +108,10 @@ class RouteShard {
   Route& route_;
   ClientShard& client_;
   std::shared_ptr<const RouteView> view_;
-  Side chosen_;                  // those the strategy is to see,
-  Side everything_;              // and all of them, if that is not the same
-  const Side* side_ = &chosen_;  // from which calls are placed
-  std::vector<Index> excluded_;  // of the present pick
+  RouteSide chosen_;                  // those the strategy is to see,
+  RouteSide everything_;              // and all of them, if that is not the same
+  const RouteSide* side_ = &chosen_;  // from which calls are placed
+  std::vector<Index> excluded_;       // of the present pick
   CallList waiting_;
   LoadProbes probes_;
   std::vector<EjectedProvider> ejected_;
