@@ -52,7 +52,11 @@ void AddProber() {
                               const std::size_t count = std::min<std::size_t>(s.size(), out.size());
                               for (std::size_t i = 0; i < count; ++i)
                                 out[i] = static_cast<Index>(i);
-                              return count;
+                              // One named twice, and one that is not there, do no harm.
+                              if (count + 2 > out.size()) return count;
+                              out[count] = 0;
+                              out[count + 1] = kNone;
+                              return count + 2;
                             }});
 }
 

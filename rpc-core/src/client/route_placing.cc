@@ -63,7 +63,11 @@ bool RouteShard::ProbeFirst(ClientCall& call, Draw draw) {
   std::array<ProviderLink*, kMaxProbes> links{};
   std::size_t count = 0;
   for (std::size_t i = 0; i < std::min(wanted, kMaxProbes); ++i) {
-    if (positions[i] < side.links.size()) links[count++] = side.links[positions[i]];
+    if (positions[i] >= side.links.size()) continue;
+    ProviderLink* const link = side.links[positions[i]];
+    if (std::find(links.begin(), links.begin() + count, link) == links.begin() + count) {
+      links[count++] = link;
+    }
   }
   // A link that has to connect is not waited for, and connecting may change the side.
   const auto asked = std::partition(links.begin(), links.begin() + count,
