@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 
 #define XXH_INLINE_ALL
@@ -17,6 +18,60 @@ namespace {
 
 std::uint32_t UpperHalf(std::uint64_t hash) noexcept {
   return static_cast<std::uint32_t>(hash >> 32);
+}
+
+// HashRing::Bucket, as it lies in memory.
+struct BucketBytes {
+  I16x8 bits_and_first;
+  I16x8 owners;
+};
+
+struct SortedPoints {
+  const std::uint32_t* positions;
+  const Index* owners;
+  const std::uint32_t* first;  // by bucket: its first point, or ~0
+  std::size_t size;
+  int bits;
+  std::size_t buckets;
+};
+
+[[gnu::always_inline]] inline void FillBuckets(const SortedPoints& points,
+                                               BucketBytes* buckets) noexcept {
+  constexpr I16x8 kLane = {0, 1, 2, 3, 4, 5, 6, 7};
+  constexpr std::uint32_t kInBucket = 6;
+  auto next = static_cast<std::uint32_t>(points.size);
+  for (std::size_t i = points.buckets; i-- > 0;) {
+    // An empty one begins where the next does.
+    const std::uint32_t begin = std::min(points.first[i], next);
+    U32x8 positions;
+    I32x8 owners;
+    std::memcpy(&positions, points.positions + begin, sizeof positions);
+    std::memcpy(&owners, points.owners + begin, sizeof owners);
+    const I32x8 wide = (I32x8)((positions << points.bits) ^ 0x80000000U) >> 16;
+    const I16x8 all = __builtin_convertvector(wide, I16x8);
+    const I16x8 own = kLane < static_cast<std::int16_t>(std::min(next - begin, kInBucket));
+    const I16x8 filled = (all & own) | (~own & std::int16_t{0x7fff});
+    const I16x8 narrow = __builtin_convertvector(owners, I16x8);
+    auto* const bucket = reinterpret_cast<unsigned char*>(buckets + i);
+    std::memcpy(bucket, &filled, sizeof filled);
+    std::memcpy(bucket + kInBucket * sizeof(std::int16_t), &begin, sizeof begin);
+    std::memcpy(bucket + sizeof filled, &narrow, sizeof narrow);
+    next = begin;
+  }
+}
+
+#if defined(__x86_64__)
+[[gnu::target("avx2")]] void FillBucketsAvx2(const SortedPoints& points,
+                                             BucketBytes* buckets) noexcept {
+  FillBuckets(points, buckets);
+}
+#endif
+
+void FillBucketsAtBest(const SortedPoints& points, BucketBytes* buckets) noexcept {
+#if defined(__x86_64__)
+  if (kHasAvx2) return FillBucketsAvx2(points, buckets);
+#endif
+  FillBuckets(points, buckets);
 }
 
 }  // namespace
@@ -83,26 +138,10 @@ void HashRing::Complete() {
     first[positions_[i] >> shift_] = i;
   }
   buckets_ = std::make_shared_for_overwrite<Bucket[]>(count);
-  auto next = static_cast<std::uint32_t>(size_);
-  for (std::size_t i = count; i-- > 0;) {
-    const std::uint32_t begin =
-        std::min(first[i], next);  // an empty one begins where the next does
-    U32x8 positions;
-    U32x8 owners;
-    std::memcpy(&positions, positions_.get() + begin, sizeof positions);
-    std::memcpy(&owners, owners_.get() + begin, sizeof owners);
-    const I32x8 signed_bits = (I32x8)((positions << bits) ^ 0x80000000U) >> 16;
-    const I16x8 all = __builtin_convertvector(signed_bits, I16x8);
-    constexpr I16x8 kLane = {0, 1, 2, 3, 4, 5, 6, 7};
-    const I16x8 own = kLane < static_cast<std::int16_t>(std::min(next - begin, kUnsure));
-    const I16x8 filled = (all & own) | (~own & std::int16_t{0x7fff});
-    const I16x8 narrow = __builtin_convertvector((I32x8)owners, I16x8);
-    Bucket& bucket = buckets_[i];
-    std::memcpy(bucket.bits, &filled, sizeof bucket.bits);
-    bucket.first = begin;
-    std::memcpy(bucket.owners, &narrow, sizeof bucket.owners);
-    next = begin;
-  }
+  static_assert(sizeof(Bucket) == sizeof(BucketBytes) && offsetof(Bucket, first) == 12 &&
+                offsetof(Bucket, owners) == 16);
+  FillBucketsAtBest({positions_.get(), owners_.get(), first.get(), size_, bits, count},
+                    reinterpret_cast<BucketBytes*>(buckets_.get()));
 }
 
 std::vector<double> HashRing::Shares() const {
