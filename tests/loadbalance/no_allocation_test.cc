@@ -25,8 +25,8 @@ std::vector<Provider> Fleet(std::size_t n, std::int32_t largest_weight) {
   return Providers(weights);
 }
 
-// Picks of every kind: with and without a key, with and without exclusions. The sum keeps the
-// compiler from dropping them.
+// Calls of every kind, with and without a key, with and without exclusions: the pick, and what the
+// channel counts. The sum keeps the compiler from dropping them.
 Index PickOften(const Balanced& balanced) {
   static constexpr Index kExcluded[] = {0, 3, 5};
   Index sum = 0;
@@ -36,7 +36,14 @@ Index PickOften(const Balanced& balanced) {
     if (i % 4 == 0) context.excluded = kExcluded;
     RequestView request = {.method = "a.B/C"};
     if (i % 3 == 0) request = {"a.B/C", "gr\xc3\xbc\xc3\x9f an alle, die vorbeikommen", word, true};
-    sum += balanced.Pick(context, request);
+    const Index picked = balanced.Pick(context, request);
+    sum += picked;
+    if (picked >= balanced.snapshot().size()) continue;
+    Endpoint& endpoint = balanced.snapshot().endpoint(picked);
+    const auto now_ns = static_cast<std::int64_t>(1'000'000 * (i + 1));
+    endpoint.OnStart(0, now_ns);
+    if (i % 2 == 0) endpoint.OnReport({.in_flight = 1, .slots = 2}, now_ns);
+    endpoint.OnEnd(0, now_ns, now_ns + 1000, i % 5 == 0 ? Outcome::kLate : Outcome::kAnswered);
   }
   return sum;
 }
