@@ -13,6 +13,7 @@
 #include "exclusion.h"
 #include "explain.h"
 #include "md5.h"
+#include "ring_points.h"
 #include "strategies.h"
 #include "weights.h"
 
@@ -49,54 +50,55 @@ class Continuum {
     const std::uint64_t sum = Sum(weights_);
     const auto count = static_cast<std::size_t>(
         std::count_if(weights_.begin(), weights_.end(), [](std::uint32_t w) { return w > 0; }));
+    std::vector<PackedPoint> points;
     for (const Index i : AddressOrder(providers)) {
       const std::uint32_t own = DigestsOf(weights_[i], sum, count, digests);
+      std::string label = providers[i].address + "-";
+      const std::size_t length = label.size();
       for (std::uint32_t k = 0; k < own; ++k) {
-        for (const std::uint32_t word : Md5(providers[i].address + "-" + std::to_string(k))) {
-          points_.push_back({word, i});
-        }
+        label.resize(length);
+        label += std::to_string(k);
+        for (const std::uint32_t word : Md5(label)) points.push_back(Pack(word, i));
       }
     }
-    // Stable: points met twice go to the lower address.
-    std::stable_sort(points_.begin(), points_.end(),
-                     [](const Point& a, const Point& b) { return a.position < b.position; });
+    // Equal positions stay in the order of addresses: they go to the lower one.
+    positions_.resize(points.size());
+    owners_.resize(points.size());
+    std::vector<PackedPoint> space(points.size());
+    SortPoints(points, space, positions_.data(), owners_.data());
     MakeIndex();
   }
 
   std::span<const std::uint32_t> weights() const noexcept { return weights_; }
-  std::size_t size() const noexcept { return points_.size(); }
+  std::size_t size() const noexcept { return positions_.size(); }
   // The first at or after `position` that is not excluded; kNone if none is.
   Index Find(std::uint32_t position, const PickContext& context) const noexcept {
     std::size_t at = starts_[position >> shift_];
-    while (at < points_.size() && points_[at].position < position) ++at;
-    for (std::size_t step = 0; step < points_.size(); ++step, ++at) {
-      if (at == points_.size()) at = 0;
-      const Index i = points_[at].owner;
+    while (at < positions_.size() && positions_[at] < position) ++at;
+    for (std::size_t step = 0; step < positions_.size(); ++step, ++at) {
+      if (at == positions_.size()) at = 0;
+      const Index i = owners_[at];
       if (context.excluded.empty() || !IsExcluded(context, i)) return i;
     }
     return kNone;
   }
 
  private:
-  struct Point {
-    std::uint32_t position;
-    Index owner;
-  };
-
   // One to two points per bucket on average: a search is two memory accesses.
   void MakeIndex() {
-    const int bits = std::max(static_cast<int>(std::bit_width(points_.size())) - 1, 1);
+    const int bits = std::max(static_cast<int>(std::bit_width(positions_.size())) - 1, 1);
     shift_ = static_cast<std::uint32_t>(32 - bits);
     starts_.resize(std::size_t{1} << bits);
     std::uint32_t at = 0;
     for (std::uint32_t bucket = 0; bucket < starts_.size(); ++bucket) {
-      while (at < points_.size() && points_[at].position < bucket << shift_) ++at;
+      while (at < positions_.size() && positions_[at] < bucket << shift_) ++at;
       starts_[bucket] = at;
     }
   }
 
   std::uint32_t shift_ = 31;
-  std::vector<Point> points_;
+  std::vector<std::uint32_t> positions_;
+  std::vector<Index> owners_;
   std::vector<std::uint32_t> starts_;  // by the top bits of a position: the first point from there
   std::vector<std::uint32_t> weights_;
 };

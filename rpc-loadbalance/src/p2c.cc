@@ -13,14 +13,15 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters&, c
 }
 
 Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
-  if (snapshot.size() == 0) return kNone;
+  if (snapshot.tables() == nullptr) return kNone;
   const auto& choices = *static_cast<const TwoChoices*>(snapshot.tables());
-  const auto [first, second] = choices.Draw(context);
-  if (first == second) return first;
-  const std::uint64_t calls = std::uint64_t{snapshot.active(first)} + 1;
-  const std::uint64_t others_calls = std::uint64_t{snapshot.active(second)} + 1;
-  if (choices.equal_weights()) return others_calls < calls ? second : first;
-  return others_calls * choices.weight(first) < calls * choices.weight(second) ? second : first;
+  const TwoChoices::Pair pair = choices.Draw(context);
+  if (pair.first == pair.second) return pair.first;
+  const std::uint64_t calls = std::uint64_t{snapshot.active(pair.first)} + 1;
+  const std::uint64_t others_calls = std::uint64_t{snapshot.active(pair.second)} + 1;
+  if (choices.equal_weights()) return pair.Choose(others_calls < calls);
+  return pair.Choose(others_calls * choices.weight(pair.first) <
+                     calls * choices.weight(pair.second));
 }
 
 std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext& context,

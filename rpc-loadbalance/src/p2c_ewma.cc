@@ -26,28 +26,21 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters& pa
   return std::make_shared<const Tables>(snapshot, *ResponseCost::Read(parameters));
 }
 
-float TimeOf(const Tables& tables, const Snapshot& snapshot, Index i, std::uint32_t active,
-             std::int64_t now_ns) noexcept {
+[[gnu::always_inline]] inline Cost CostOf(const Tables& tables, const Snapshot& snapshot, Index i,
+                                          std::int64_t now_ns) noexcept {
   const Endpoint& endpoint = snapshot.endpoint(i);
-  return tables.cost.Time(endpoint, endpoint.peak_ns(), active, now_ns);
-}
-
-float CostOf(const Tables& tables, const Snapshot& snapshot, Index i,
-             std::int64_t now_ns) noexcept {
-  const std::uint32_t active = snapshot.active(i);
-  return TimeOf(tables, snapshot, i, active, now_ns) * static_cast<float>(active + 1) *
-         tables.inverse_weights[i];
+  return tables.cost.Of(endpoint, endpoint.peak_ns(), snapshot.active(i), tables.inverse_weights[i],
+                        now_ns);
 }
 
 Index Pick(const RequestView&, const Snapshot& snapshot, const PickContext& context) noexcept {
-  if (snapshot.size() == 0) return kNone;
+  if (snapshot.tables() == nullptr) return kNone;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
-  const auto [first, second] = tables.choices.Draw(context);
-  if (first == second) return first;
-  return CostOf(tables, snapshot, second, context.now_ns) <
-                 CostOf(tables, snapshot, first, context.now_ns)
-             ? second
-             : first;
+  const TwoChoices::Pair pair = tables.choices.Draw(context);
+  if (pair.first == pair.second) return pair.first;
+  const Cost cost = CostOf(tables, snapshot, pair.first, context.now_ns);
+  const Cost others = CostOf(tables, snapshot, pair.second, context.now_ns);
+  return pair.Choose(others < cost);
 }
 
 std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext& context,
@@ -57,10 +50,9 @@ std::string Explain(const RequestView&, const Snapshot& snapshot, const PickCont
   const auto [first, second] = tables.choices.Draw(context);
   if (first == second) return "nobody else is left";
   const auto describe = [&](Index i) {
-    const std::uint32_t active = snapshot.active(i);
-    return DescribeCost(CostOf(tables, snapshot, i, context.now_ns),
-                        TimeOf(tables, snapshot, i, active, context.now_ns), active,
-                        snapshot.endpoint(i));
+    const Endpoint& endpoint = snapshot.endpoint(i);
+    return ResponseCost::Describe(CostOf(tables, snapshot, i, context.now_ns), endpoint.peak_ns(),
+                                  snapshot.active(i), endpoint);
   };
   const Index other = picked == first ? second : first;
   return describe(picked) + "; against " + snapshot.provider(other).address + ", " +

@@ -28,7 +28,7 @@ struct Node {
 struct Tables {
   std::vector<Node> nodes;    // in the order of addresses
   std::vector<Index> owners;  // their positions in the list
-  std::vector<double> times;  // mean weight / weight; empty if all are equal
+  std::vector<double> times;  // 1 / weight; empty if all are equal
 };
 
 std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters&, const Snapshot*) {
@@ -46,14 +46,27 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters&, c
 }
 
 // Which of the nodes; kNone if all are excluded. Of equal hashes the lower address wins.
-Index Highest(const Tables& tables, const PickContext& context, std::uint64_t key) noexcept {
+Index Highest(const Tables& tables, std::uint64_t key) noexcept {
+  Index best = 0;
+  std::uint64_t highest = tables.nodes[0].Hash(key);
+  const auto n = static_cast<Index>(tables.nodes.size());
+  for (Index i = 1; i < n; ++i) {
+    const std::uint64_t hash = tables.nodes[i].Hash(key);
+    const bool higher = hash > highest;  // assignments, not a branch that nobody can predict
+    best = higher ? i : best;
+    highest = higher ? hash : highest;
+  }
+  return best;
+}
+
+Index HighestIncluded(const Tables& tables, const PickContext& context,
+                      std::uint64_t key) noexcept {
   Index best = kNone;
   std::uint64_t highest = 0;
   const auto n = static_cast<Index>(tables.nodes.size());
   for (Index i = 0; i < n; ++i) {
     const std::uint64_t hash = tables.nodes[i].Hash(key);
-    if (hash <= highest && best != kNone) continue;
-    if (!context.excluded.empty() && IsExcluded(context, tables.owners[i])) continue;
+    if ((best != kNone && hash <= highest) || IsExcluded(context, tables.owners[i])) continue;
     best = i;
     highest = hash;
   }
@@ -71,7 +84,7 @@ Index HighestByWeight(const Tables& tables, const PickContext& context,
     const auto bits = static_cast<std::int64_t>(~tables.nodes[i].Hash(key) >> 11);
     const double x = (static_cast<double>(bits) + 0.5) * 0x1p-53;
     if (best != kNone && (x + 0.5 * x * x) * tables.times[i] >= least) continue;
-    const double time = -std::log1p(-x) * tables.times[i];
+    const double time = -std::log(1 - x) * tables.times[i];
     if (best != kNone && time >= least) continue;
     if (!context.excluded.empty() && IsExcluded(context, tables.owners[i])) continue;
     best = i;
@@ -85,8 +98,14 @@ Index Pick(const RequestView& request, const Snapshot& snapshot,
   if (snapshot.size() == 0) return kNone;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
   const std::uint64_t key = KeyWord(request, context);
-  const Index best =
-      tables.times.empty() ? Highest(tables, context, key) : HighestByWeight(tables, context, key);
+  Index best;
+  if (!tables.times.empty()) {
+    best = HighestByWeight(tables, context, key);
+  } else if (context.excluded.empty()) {
+    best = Highest(tables, key);
+  } else {
+    best = HighestIncluded(tables, context, key);
+  }
   return best == kNone ? kNone : tables.owners[best];
 }
 

@@ -20,8 +20,16 @@ Result<ResponseCost> ResponseCost::Read(const Parameters& parameters) {
   ResponseCost cost;
   cost.decay_ns_ = static_cast<float>(*decay);
   cost.error_decay_ns_ = cost.decay_ns_ * (Endpoint::kErrorDecayNs / Endpoint::kDecayNs);
+  cost.root_per_ns_ = 1 / (4 * cost.decay_ns_);
   cost.penalty_ns_ = static_cast<float>(*penalty);
   return cost;
+}
+
+std::string ResponseCost::Describe(const Cost& cost, float estimate, std::uint32_t active,
+                                   const Endpoint& endpoint) {
+  return "cost " + Milliseconds(cost.ns()) + ": " + std::to_string(active) + " in flight at " +
+         Milliseconds(estimate) + " a call, " +
+         std::to_string(std::lround(100 * endpoint.error_rate())) + " % failed lately";
 }
 
 std::vector<float> InverseWeights(const std::vector<std::uint32_t>& weights) {
@@ -34,12 +42,6 @@ std::vector<float> InverseWeights(const std::vector<std::uint32_t>& weights) {
                                   : static_cast<float>(mean / weight));
   }
   return inverse;
-}
-
-std::string DescribeCost(float cost, float time, std::uint32_t active, const Endpoint& endpoint) {
-  return "cost " + Milliseconds(cost) + ": " + Milliseconds(time) + " a call, " +
-         std::to_string(active) + " in flight, " +
-         std::to_string(std::lround(100 * endpoint.error_rate())) + " % failed lately";
 }
 
 }  // namespace weir

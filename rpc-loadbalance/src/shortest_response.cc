@@ -2,6 +2,8 @@
 // response times; ties at random (response_cost.h).
 //
 // Above kScanned providers a random sample is compared instead of all of them.
+#include <limits>
+
 #include "arithmetic.h"
 #include "explain.h"
 #include "response_cost.h"
@@ -27,27 +29,25 @@ std::shared_ptr<const void> Build(const Snapshot& snapshot, const Parameters& pa
   return tables;
 }
 
-float TimeOf(const Tables& tables, const Snapshot& snapshot, Index i, std::uint32_t active,
-             std::int64_t now_ns) noexcept {
+Cost CostOf(const Tables& tables, const Snapshot& snapshot, Index i, std::int64_t now_ns) noexcept {
   const Endpoint& endpoint = snapshot.endpoint(i);
-  return tables.cost.Time(endpoint, endpoint.latency_ns(), active, now_ns);
+  return tables.cost.Of(endpoint, endpoint.latency_ns(), snapshot.active(i),
+                        tables.inverse_weights[i], now_ns);
 }
 
 // The least so far; each further tie takes over with probability 1 / ties.
 struct Least {
   Index index = kNone;
-  float cost = 0;
+  Cost cost = {std::numeric_limits<float>::max(), 1};
   std::uint64_t ties = 0;
 
   void Consider(const Tables& tables, const Snapshot& snapshot, const PickContext& context,
                 Index i) noexcept {
+    const Cost own = CostOf(tables, snapshot, i, context.now_ns);
+    if (cost < own) return;
     if (tables.inverse_weights[i] == std::numeric_limits<float>::infinity()) return;
-    const std::uint32_t active = snapshot.active(i);
-    const float own = TimeOf(tables, snapshot, i, active, context.now_ns) *
-                      static_cast<float>(active + 1) * tables.inverse_weights[i];
-    if (index != kNone && !(own <= cost)) return;
     if (!context.excluded.empty() && IsExcluded(context, i)) return;
-    ties = index != kNone && own == cost ? ties + 1 : 1;
+    ties = own == cost ? ties + 1 : 1;
     if (ties > 1 && Below(NextWord(context.random, i), ties) != 0) return;
     index = i;
     cost = own;
@@ -80,10 +80,11 @@ std::string Explain(const RequestView&, const Snapshot& snapshot, const PickCont
   if (picked == kNone) return kAllExcluded;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
   const Least least = Choose(snapshot, context);
-  const std::uint32_t active = snapshot.active(picked);
-  const float time = TimeOf(tables, snapshot, picked, active, context.now_ns);
-  const float cost = time * static_cast<float>(active + 1) * tables.inverse_weights[picked];
-  std::string why = DescribeCost(cost, time, active, snapshot.endpoint(picked)) + "; the least of ";
+  const Endpoint& endpoint = snapshot.endpoint(picked);
+  std::string why =
+      ResponseCost::Describe(CostOf(tables, snapshot, picked, context.now_ns),
+                             endpoint.latency_ns(), snapshot.active(picked), endpoint) +
+      "; the least of ";
   why += snapshot.size() <= kScanned ? "all " + std::to_string(snapshot.size())
                                      : std::to_string(kSampled) + " at random";
   if (least.ties > 1) why += ", with " + std::to_string(least.ties - 1) + " equals";

@@ -6,7 +6,9 @@
 namespace weir {
 
 TwoChoices::TwoChoices(std::span<const Provider> providers)
-    : weights_(EffectiveWeights(providers)), alias_(weights_) {
+    : size_(static_cast<std::uint32_t>(providers.size())),
+      weights_(EffectiveWeights(providers)),
+      alias_(weights_) {
   equal_weights_ = AllEqual(weights_);
 }
 

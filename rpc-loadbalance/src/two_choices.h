@@ -23,6 +23,11 @@ class TwoChoices {
   struct Pair {
     Index first;
     Index second;
+
+    // Computed, because a branch on it would be mispredicted every other time.
+    Index Choose(bool second_is_better) const noexcept {
+      return first ^ ((first ^ second) & (Index{0} - Index{second_is_better}));
+    }
   };
 
   explicit TwoChoices(std::span<const Provider> providers);
@@ -30,14 +35,13 @@ class TwoChoices {
   // The list is not empty.
   Pair Draw(const PickContext& context) const noexcept {
     if (!context.excluded.empty()) return DrawIncluded(context);
-    const std::size_t n = weights_.size();
-    if (n == 1) return {0, 0};
+    if (size_ == 1) return {0, 0};
     if (!equal_weights_) {
       const Index first = alias_.Choose(context.random);
       return {first, Other(first, NextWord(context.random, 0))};
     }
     // What the first draw leaves of the word is as random.
-    const Wide product = static_cast<Wide>(context.random) * n;
+    const Wide product = static_cast<Wide>(context.random) * size_;
     const auto first = static_cast<Index>(product >> 64);
     return {first, Other(first, static_cast<std::uint64_t>(product))};
   }
@@ -46,11 +50,12 @@ class TwoChoices {
 
  private:
   Index Other(Index first, std::uint64_t word) const noexcept {
-    const Index i = Below(word, weights_.size() - 1);
+    const Index i = Below(word, size_ - 1);
     return i + (i >= first ? 1 : 0);
   }
   Pair DrawIncluded(const PickContext& context) const noexcept;
 
+  std::uint32_t size_;
   bool equal_weights_;
   std::vector<std::uint32_t> weights_;
   AliasTable alias_;

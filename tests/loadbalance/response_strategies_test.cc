@@ -229,8 +229,8 @@ TEST_P(ByResponse, SaysWhatItWentBy) {
   Attempt(balanced, 1, kNow, 6 * kMs);
   balanced.snapshot().endpoint(0).OnStart(0, kNow);
   EXPECT_THAT(balanced.Explain({.now_ns = kNow}),
-              testing::StartsWith(GetParam() + ": 10.0.0.2:20880, cost 6 ms: 6 ms a call, 0 in "
-                                               "flight, 0 % failed lately; "));
+              testing::StartsWith(GetParam() + ": 10.0.0.2:20880, cost 6 ms: 0 in flight at 6 ms "
+                                               "a call, 0 % failed lately; "));
 }
 
 TEST(ShortestResponse, BreaksTiesAtRandom) {
