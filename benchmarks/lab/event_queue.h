@@ -6,9 +6,11 @@
 // per node.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -62,6 +64,14 @@ class EventQueue {
   void Push(Lane lane, Event event) {
     event.order = next_order_++;
     lanes_[lane].Push(event);
+  }
+  // Of the next event; the end of time if there is none.
+  Nanos NextTime() const noexcept {
+    Nanos next = heap_.empty() ? std::numeric_limits<Nanos>::max() : heap_.front().time;
+    for (const Fifo& lane : lanes_) {
+      if (!lane.empty()) next = std::min(next, lane.front().time);
+    }
+    return next;
   }
   // False when nothing is left.
   bool Pop(Event* event) {

@@ -7,11 +7,14 @@
 
 #include "harness/arguments.h"
 #include "harness/results.h"
+#include "lab/agree.h"
 #include "lab/contest.h"
+#include "lab/live_run.h"
 #include "lab/progress.h"
 #include "lab/report_html.h"
 #include "lab/report_table.h"
 #include "lab/simulation.h"
+#include "weir/log.h"
 
 namespace weir::lab {
 namespace {
@@ -87,7 +90,20 @@ void AddOptions(CLI::App& app, Arguments& arguments, int seeds, double calls) {
                  "Write a page with charts, which needs nothing else");
 }
 
-int Contest(const Arguments& arguments, bool matrix, const std::string& command) {
+enum class Command : std::uint8_t { kSim, kCompare, kLive };
+
+Result<std::vector<Contestant>> Contestants(const std::vector<std::string>& names) {
+  std::vector<Contestant> contestants;
+  for (const std::string& name : names) {
+    Result<Contestant> contestant = Contestant::Make(name);
+    if (!contestant.ok()) return std::move(contestant).status();
+    contestants.push_back(*std::move(contestant));
+  }
+  return contestants;
+}
+
+int Contest(const Arguments& arguments, Command command, const std::string& line) {
+  const bool live = command == Command::kLive;
   ContestPlan plan;
   plan.seeds = arguments.seeds;
   plan.only_fitting = arguments.strategies.empty();
@@ -101,13 +117,14 @@ int Contest(const Arguments& arguments, bool matrix, const std::string& command)
     if (!scenario.ok()) return Fail(scenario.status());
     plan.scenarios.push_back(arguments.calls > 0 ? scenario->Shortened(arguments.calls)
                                                  : *std::move(scenario));
+    if (live) {
+      if (const Status status = CheckLive(plan.scenarios.back()); !status.ok()) return Fail(status);
+    }
   }
-  for (const std::string& text :
-       arguments.strategies.empty() ? ComparedStrategies() : Split(arguments.strategies)) {
-    Result<Contestant> contestant = Contestant::Make(text);
-    if (!contestant.ok()) return Fail(contestant.status());
-    plan.contestants.push_back(*std::move(contestant));
-  }
+  Result<std::vector<Contestant>> contestants = Contestants(
+      arguments.strategies.empty() ? ComparedStrategies() : Split(arguments.strategies));
+  if (!contestants.ok()) return Fail(contestants.status());
+  plan.contestants = *std::move(contestants);
   for (const std::string* path :
        {&arguments.csv_path, &arguments.json_path, &arguments.html_path}) {
     if (!bench::CanWrite(*path)) return kFailed;
@@ -118,16 +135,18 @@ int Contest(const Arguments& arguments, bool matrix, const std::string& command)
     Progress progress(arguments.progress);
     result = RunContest(
         plan,
-        [](const Scenario& scenario, const Contestant& contestant, std::uint64_t seed) {
-          return Result<RunResult>(Simulate(scenario, contestant, seed));
+        [live](const Scenario& scenario, const Contestant& contestant, std::uint64_t seed) {
+          return live ? RunLive(scenario, contestant, seed)
+                      : Result<RunResult>(Simulate(scenario, contestant, seed));
         },
         [&](std::size_t done, std::size_t all, const std::string& what) {
           progress.Tell(done, all, what);
         });
   }
   if (!result.ok()) return Fail(result.status());
-  result->command = command;
-  if (matrix) {
+  result->command = line;
+  result->live = live;
+  if (command == Command::kCompare) {
     std::printf("%s", MatrixText(*result).c_str());
   } else {
     for (const ContestResult::Round& round : result->rounds) {
@@ -135,13 +154,44 @@ int Contest(const Arguments& arguments, bool matrix, const std::string& command)
                   round.scenario.name.c_str(), round.scenario.title.c_str(), round.scenario.Rate(),
                   round.scenario.clients, round.scenario.server_count(),
                   round.scenario.service.ToString().c_str());
-      std::printf("%s\n", RoundText(round, true).c_str());
+      std::printf("%s\n", RoundText(round, !live).c_str());
     }
   }
   const bool written = bench::WriteFile(arguments.csv_path, ToCsv(*result)) &&
                        bench::WriteFile(arguments.json_path, ToJson(*result)) &&
                        bench::WriteFile(arguments.html_path, ToHtml(*result));
   return written ? kOk : kFailed;
+}
+
+int Agree(const Arguments& arguments) {
+  const std::string strategies =
+      arguments.strategies.empty() ? "random,round_robin,least_active,p2c" : arguments.strategies;
+  const Result<std::vector<Contestant>> contestants = Contestants(Split(strategies));
+  if (!contestants.ok()) return Fail(contestants.status());
+  std::vector<Scenario> scenarios = AgreementScenarios();
+  if (arguments.calls > 0) {
+    for (Scenario& scenario : scenarios) scenario = scenario.Shortened(arguments.calls);
+  }
+  const std::size_t all = scenarios.size() * (contestants->size() + 1);
+  Result<std::vector<Agreement>> agreements = Internal("not run");
+  {
+    Progress progress(arguments.progress);
+    std::size_t done = 0;
+    agreements = CheckAgreement(scenarios, *contestants,
+                                [&](const std::string& what) { progress.Tell(done++, all, what); });
+  }
+  if (!agreements.ok()) return Fail(agreements.status());
+  std::printf("%s", AgreementText(*agreements).c_str());
+  const bool holds = std::all_of(agreements->begin(), agreements->end(),
+                                 [](const Agreement& each) { return each.holds(); });
+  return holds ? kOk : kFailed;
+}
+
+int Show(const std::string& name) {
+  const Result<Scenario> scenario = FindScenario(name);
+  if (!scenario.ok()) return Fail(scenario.status());
+  std::printf("%s", std::string(BuiltinScenarioText(name)).c_str());
+  return kOk;
 }
 
 int List() {
@@ -171,14 +221,39 @@ int Main(int argc, char** argv) {
       app.add_subcommand("compare", "Simulates strategies in many scenarios: one table");
   compare->add_option("--scenarios", arguments.scenario_list,
                       "Names or files, separated by commas; all of them by default");
-  constexpr int kCompareCalls = 40'000;
+  constexpr int kCompareCalls = 25'000;
   AddOptions(*compare, arguments, 5, kCompareCalls);
+  CLI::App* const live = app.add_subcommand(
+      "live", "Runs scenarios with real servers and channels; the oracle is simulated");
+  live->add_option("scenario", arguments.scenarios, "Names (see list) or files")->required();
+  AddOptions(*live, arguments, 1, 0);
+  CLI::App* const agree = app.add_subcommand(
+      "agree", "Runs A and B with four servers live and simulated: are they within 15 %?");
+  agree->add_option("--strategies", arguments.strategies, "Separated by commas")
+      ->default_str("random,round_robin,least_active,p2c");
+  agree->add_option("--calls", arguments.calls, "Shorten each run to about so many calls")
+      ->check(CLI::Range(100.0, 1e9));
+  agree->add_flag("--progress", arguments.progress, "Show progress even if there is no terminal");
+  CLI::App* const show =
+      app.add_subcommand("show", "Shows the text of a scenario, to start one's own from");
+  show->add_option("scenario", arguments.scenarios, "Its name (see list)")->required()->expected(1);
   CLI::App* const list = app.add_subcommand("list", "Shows scenarios, strategies and decorators");
+  const std::string first = argc > 1 ? argv[1] : "-";
+  const std::vector<std::string> known = {"sim", "compare", "live", "agree", "show", "list"};
+  if (first[0] != '-' && std::find(known.begin(), known.end(), first) == known.end()) {
+    return Fail(InvalidArgument("unknown command '" + first +
+                                "'; known: sim, compare, live, agree, show, list; see strategy-lab "
+                                "--help"));
+  }
   if (const int code = bench::Parse(app, argc, argv); code >= 0) return code;
   if (*list) return List();
-  if (arguments.seeds == 0) arguments.seeds = *sim ? 1 : 5;
+  if (*show) return Show(arguments.scenarios.front());
+  SetLogLevel(LogLevel::kError);
+  if (*agree) return Agree(arguments);
+  if (arguments.seeds == 0) arguments.seeds = *compare ? 5 : 1;
   if (arguments.calls == 0 && *compare) arguments.calls = kCompareCalls;
-  return Contest(arguments, static_cast<bool>(*compare), bench::CommandLine(argc, argv));
+  const Command command = *compare ? Command::kCompare : *live ? Command::kLive : Command::kSim;
+  return Contest(arguments, command, bench::CommandLine(argc, argv));
 }
 
 }  // namespace

@@ -9,36 +9,6 @@
 namespace weir::lab {
 namespace {
 
-// Lines of cells, the first column to the left and the others to the right.
-class Columns {
- public:
-  void Add(std::vector<std::string> line) { lines_.push_back(std::move(line)); }
-  std::string ToString() const {
-    std::vector<std::size_t> widths;
-    for (const auto& line : lines_) {
-      widths.resize(std::max(widths.size(), line.size()));
-      for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-    }
-    std::string text;
-    for (const auto& line : lines_) {
-      for (std::size_t i = 0; i < line.size(); ++i) {
-        const std::string gap(widths[i] - line[i].size(), ' ');
-        if (i == 0) {
-          text += line[i] + gap;
-        } else {
-          text += "  " + gap + line[i];
-        }
-      }
-      text.erase(text.find_last_not_of(' ') + 1);
-      text += '\n';
-    }
-    return text;
-  }
-
- private:
-  std::vector<std::vector<std::string>> lines_;
-};
-
 std::string Fixed(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*f", digits, value);
@@ -51,6 +21,28 @@ std::string RatioText(double ratio) {
 
 }  // namespace
 
+void TextTable::Add(std::vector<std::string> line) {
+  lines_.push_back(std::move(line));
+}
+
+std::string TextTable::ToString() const {
+  std::vector<std::size_t> widths;
+  for (const auto& line : lines_) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string text;
+  for (const auto& line : lines_) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::string gap(widths[i] - line[i].size(), ' ');
+      text += i == 0 ? line[i] + gap : "  " + gap + line[i];
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  }
+  return text;
+}
+
 std::string FigureText(double value, int digits) {
   if (std::isnan(value)) return "-";
   if (std::isinf(value)) return "never";
@@ -60,7 +52,7 @@ std::string FigureText(double value, int digits) {
 }
 
 std::string RoundText(const ContestResult::Round& round, bool with_pick_ns) {
-  Columns columns;
+  TextTable columns;
   std::vector<std::string> head = {"contestant", "p50 ms",     "p99 ms",  "p99.9 ms",
                                    "error %",    "p99/oracle", "spread",  "peak/avg",
                                    "probes",     "shed ms",    "remap %", "needless"};
@@ -88,8 +80,8 @@ std::string RoundText(const ContestResult::Round& round, bool with_pick_ns) {
 }
 
 std::string MatrixText(const ContestResult& result) {
-  Columns ratios;
-  Columns tails;
+  TextTable ratios;
+  TextTable tails;
   std::vector<std::string> head = {"p99 / oracle's p99"};
   for (const ContestResult::Round& round : result.rounds) head.push_back(round.scenario.name);
   ratios.Add(head);

@@ -2,10 +2,21 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "lab/contest.h"
 
 namespace weir::lab {
+
+// Lines of cells, the first column to the left and the others to the right.
+class TextTable {
+ public:
+  void Add(std::vector<std::string> line);
+  std::string ToString() const;
+
+ private:
+  std::vector<std::vector<std::string>> lines_;
+};
 
 // "79.3", "1000", "0.083"; "-" for what was not measured, "never" for infinity.
 std::string FigureText(double value, int digits = 3);
