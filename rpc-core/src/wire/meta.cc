@@ -1,5 +1,6 @@
 #include "wire/meta.h"
 
+#include <bit>
 #include <cstring>
 
 namespace weir::wire {
@@ -7,6 +8,11 @@ namespace {
 
 // The protobuf encoding: tag = field number << 3 | kind.
 enum Kind : std::uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+
+// The number as the wire has it, or back.
+constexpr std::uint64_t LittleEndian(std::uint64_t value) noexcept {
+  return std::endian::native == std::endian::little ? value : __builtin_bswap64(value);
+}
 
 class Writer {
  public:
@@ -27,7 +33,9 @@ class Writer {
   void Fixed(std::uint32_t field, const std::optional<std::uint64_t>& value) noexcept {
     if (!value) return;
     Varint(field << 3 | kFixed64);
-    for (int i = 0; i < 8; ++i) *out_++ = static_cast<char>(*value >> (8 * i));
+    const std::uint64_t little = LittleEndian(*value);
+    std::memcpy(out_, &little, sizeof little);
+    out_ += sizeof little;
   }
   void Varint(std::uint64_t value) noexcept {
     while (value >= 0x80) {
@@ -106,9 +114,9 @@ class Reader {
   }
   bool Fixed(int bytes) noexcept {
     if (end_ - at_ < bytes) return false;
-    for (int i = 0; i < bytes; ++i) {
-      number_ |= std::uint64_t{static_cast<unsigned char>(*at_++)} << (8 * i);
-    }
+    std::memcpy(&number_, at_, static_cast<std::size_t>(bytes));
+    number_ = LittleEndian(number_);
+    at_ += bytes;
     return true;
   }
   bool Fail() noexcept {
