@@ -30,7 +30,10 @@ std::uint32_t LittleEndian(const unsigned char* bytes) noexcept {
 void AddBlock(Words& state, const unsigned char* block) noexcept {
   std::array<std::uint32_t, 16> x;
   for (std::size_t i = 0; i < 16; ++i) x[i] = LittleEndian(block + 4 * i);
-  auto [a, b, c, d] = state;
+  std::uint32_t a = state[0];
+  std::uint32_t b = state[1];
+  std::uint32_t c = state[2];
+  std::uint32_t d = state[3];
   const auto step = [&](std::uint32_t mixed, std::size_t i, std::size_t word) {
     const std::uint32_t sum = a + mixed + kSines[i] + x[word];
     a = d;
