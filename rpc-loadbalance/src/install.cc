@@ -1,3 +1,4 @@
+#include "decorators.h"
 #include "strategies.h"
 #include "weir/plugins.h"
 
@@ -16,4 +17,9 @@ void weir_install_load_balances(weir::LoadBalanceTable& table) {
   table.Add("jump", weir::JumpStrategy());
   table.Add("ketama", weir::KetamaStrategy());
   table.Add("ect", weir::EctStrategy());
+  table.Add("subset", weir::SubsetDecorator());
+  table.Add("aperture", weir::ApertureDecorator());
+  table.Add("zone", weir::ZoneDecorator());
+  table.Add("slow_start", weir::SlowStartDecorator());
+  table.Add("bounded", weir::BoundedDecorator());
 }
