@@ -40,6 +40,7 @@ int List(const Request& request);
 int Watch(const Request& request);
 int ChangeWeight(const Request& request);
 int Drain(const Request& request);
+int Explain(const Request& request);
 int Call(const CallRequest& request);
 int Bench(const BenchRequest& request);
 

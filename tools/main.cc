@@ -142,6 +142,17 @@ const std::vector<Command>& Commands() {
        "Sets the weight 0 for every service that ADDRESS provides: it gets no new calls",
        "weir drain --registry file:///tmp/greeter 127.0.0.1:7001", kAboutRegistries,
        AddOperatorOptions, Operate<Drain>},
+      {"explain", "[FILE...]",
+       "Makes picks again that a channel has logged (ChannelOptions::pick_log), and says why each "
+       "was made; - or nothing is standard input",
+       "weir explain picks.log\n  grep greeter.Greeter/Hello picks.log | weir explain --json",
+       "Exit codes: 0 all picks are as recorded, 1 some are not or cannot be read, 2 wrong command "
+       "line.",
+       [](CLI::App& app, Line& line) {
+         app.add_option("words", line.request.words, "files of logged picks");
+         app.add_flag("--json", line.request.json, "For programs");
+       },
+       [](const CLI::App&, Line& line) { return Explain(line.request); }},
       {"call", "[TARGET] SERVICE/METHOD [MESSAGE]",
        "Calls any method once; request and reply are JSON",
        "weir call 127.0.0.1:7001 greeter.Greeter/Hello '{\"name\": \"Ada\"}' --proto greeter.proto",

@@ -32,7 +32,9 @@ INSTANTIATE_TEST_SUITE_P(File, OperatorTest,
 TEST(Weir, MistakesAreOneLineThatNamesThemAndAnExitCode) {
   for (const auto& [arguments, code, told] :
        std::vector<std::tuple<std::vector<std::string>, int, std::string>>{
-           {{"lst"}, 2, "unknown command 'lst'; known: list, watch, weight, drain, call, bench"},
+           {{"lst"},
+            2,
+            "unknown command 'lst'; known: list, watch, weight, drain, explain, call, bench"},
            {{}, 2, "--help"},
            {{"list"}, 2, "REGISTRY is missing"},
            {{"watch"}, 2, "WEIR_REGISTRY"},
@@ -65,6 +67,37 @@ TEST(Weir, HelpHasAnExampleAndSaysWhereAPasswordBelongs) {
     EXPECT_THAT(help.output, HasSubstr("belongs\ninto WEIR_REGISTRY"));
     EXPECT_EQ(help.output.find("sesame"), std::string::npos);
   }
+}
+
+TEST(Weir, ExplainMakesLoggedPicksAgain) {
+  const TempDir directory;
+  const std::string good =
+      R"({"strategy":"round_robin","method":"a.A/B","sequence":1,"providers":[)"
+      R"({"address":"h:1","weight":100},{"address":"h:2","weight":100}],"picked":)";
+  std::ofstream(directory.Path("log")) << "no pick here\n12:00 " << good << "1}\n"
+                                       << good << "1}\n";
+  const Ended same = RunWeir({"explain", directory.Path("log")});
+  EXPECT_EQ(same.code, 0) << same.errors;
+  EXPECT_THAT(same.output, ::testing::StartsWith("a.A/B  round_robin: h:2"));
+  EXPECT_EQ(std::count(same.output.begin(), same.output.end(), '\n'), 2);
+  const auto rows =
+      nlohmann::json::parse(RunWeir({"explain", directory.Path("log"), "--json"}).output);
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["line"], 2);
+  EXPECT_EQ(rows[0]["picked"], "h:2");
+  EXPECT_EQ(rows[0]["same"], true);
+  std::ofstream(directory.Path("other")) << good << "0}\n";
+  const Ended other = RunWeir({"explain", directory.Path("other")});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_THAT(other.output, HasSubstr("DIFFERENT: the record says h:1"));
+  EXPECT_THAT(other.errors, HasSubstr("1 of 1 picks are not what is recorded"));
+  std::ofstream(directory.Path("junk")) << "\n{\"strategy\":7}\n";
+  const Ended junk = RunWeir({"explain", directory.Path("junk")});
+  EXPECT_EQ(junk.code, 1);
+  EXPECT_THAT(junk.errors, HasSubstr("junk, line 2: pick record, position 13: expected '\"'"));
+  const Ended missing = RunWeir({"explain", directory.Path("missing")});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.errors, HasSubstr("cannot read " + directory.Path("missing")));
 }
 
 TEST(Weir, ListsAFixedListForTheServicesNamed) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@
 #include "weir/status.h"
 
 namespace weir {
+
+struct PickRecord;
 
 namespace detail {
 class ChannelCore;
@@ -61,6 +64,9 @@ struct ChannelOptions {
   // How long a call waits for what providers say of their load if the strategy wants to know it
   // first; no longer than a quarter of what is left of its deadline.
   std::chrono::nanoseconds probe_timeout = std::chrono::milliseconds(5);
+  // Is given a record of every pick (weir/pick_record.h), by the reactor that makes it; must not
+  // block. Costs a copy of what is known of every provider per call; null: costs nothing.
+  std::function<void(const PickRecord&)> pick_log = nullptr;
   // Deadline of calls that set none.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   // From the start of a TCP connect to the first valid frame of the provider.

@@ -68,6 +68,24 @@ class alignas(64) EndpointCell {
   std::uint32_t* shows_[kShows] = {};  // where snapshots show `active_`; of the writer alone
 };
 
+// What an endpoint knew at one moment, all cells together. A value; see PickRecord.
+struct EndpointState {
+  std::uint32_t active = 0;
+  std::uint32_t failures = 0;
+  std::uint64_t calls = 0;
+  std::uint64_t started_sum = 0;  // as EndpointCell::started_sum
+  std::uint64_t report = 0;       // LoadReport::Pack
+  std::int64_t reported_ns = 0;
+  std::int64_t heard_ns = 0;
+  std::int64_t started_ns = 0;
+  float latency_ns = 0;
+  float peak_ns = 0;
+  float error_rate = 0;
+  float others = 0;
+
+  friend bool operator==(const EndpointState&, const EndpointState&) = default;
+};
+
 // Shared by all threads of a channel; outlives changes of the provider list, so that a provider
 // that stays, or returns soon, keeps what is known of it. The estimates are kept by relaxed loads
 // and stores: two answers at the same instant may count as one. Times are those of one steady
@@ -78,6 +96,20 @@ class alignas(64) Endpoint {
   // ago.
   explicit Endpoint(std::uint32_t cells = 1, std::int64_t started_ns = 0)
       : started_ns_(started_ns), cell_count_(cells), cells_(new EndpointCell[cells]) {}
+  // One that knows what another knew; of one cell.
+  explicit Endpoint(const EndpointState& state) : Endpoint(1, state.started_ns) {
+    report_ = state.report;
+    reported_ns_ = state.reported_ns;
+    heard_ns_ = state.heard_ns;
+    latency_ns_ = state.latency_ns;
+    peak_ns_ = state.peak_ns;
+    error_rate_ = state.error_rate;
+    others_ = state.others;
+    failures_ = state.failures;
+    cells_[0].calls_ = state.calls;
+    cells_[0].started_sum_ = state.started_sum;
+    cells_[0].Set(state.active);
+  }
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -127,6 +159,22 @@ class alignas(64) Endpoint {
       sum += cells_[i].active() * static_cast<std::uint64_t>(now_ns) - cells_[i].started_sum();
     }
     return std::max<std::int64_t>(static_cast<std::int64_t>(sum), 0);
+  }
+  EndpointState state() const noexcept {
+    std::uint64_t started_sum = 0;
+    for (std::uint32_t i = 0; i < cell_count_; ++i) started_sum += cells_[i].started_sum();
+    return {.active = active(),
+            .failures = failures(),
+            .calls = calls(),
+            .started_sum = started_sum,
+            .report = report_.load(std::memory_order_relaxed),
+            .reported_ns = reported_ns(),
+            .heard_ns = heard_ns(),
+            .started_ns = started_ns(),
+            .latency_ns = latency_ns(),
+            .peak_ns = peak_ns(),
+            .error_rate = error_rate(),
+            .others = others()};
   }
   // Faults, losses and passed deadlines since the last good answer.
   std::uint32_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }

@@ -86,6 +86,8 @@ class RouteShard {
   void PlacePinned(ClientCall& call, const std::string& address);
   PickContext ContextOf(const ClientCall& call, const RouteSide& side, bool avoid_tried, Draw draw);
   Index Pick(const ClientCall& call, const RouteSide& side, bool avoid_tried, Draw draw);
+  // The strategy's answer, recorded if somebody wants to know.
+  Index Ask(const RequestView& request, const Snapshot& snapshot, const PickContext& context) const;
   // Has the endpoint count the attempt that begins.
   void BeginAttempt(ClientCall& call, Endpoint& endpoint);
   // The provider on trial has its call.

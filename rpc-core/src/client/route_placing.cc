@@ -7,6 +7,7 @@
 
 #include "client/channel_core.h"
 #include "client/route.h"
+#include "weir/pick_record.h"
 
 namespace weir::detail {
 namespace {
@@ -145,10 +146,20 @@ Index RouteShard::Pick(const ClientCall& call, const RouteSide& side, bool avoid
   const Snapshot& snapshot = *side.snapshot;
   const RequestView request = RequestOf(call);
   const PickContext context = ContextOf(call, side, avoid_tried, draw);
-  const Index picked = route_.channel().load_balance().Pick(request, snapshot, context);
+  const Index picked = Ask(request, snapshot, context);
   // A strategy of the user's own may not honour what is excluded, or may be wrong.
   if (picked >= snapshot.size() || IsExcluded(context, picked)) return kNone;
   return picked;
+}
+
+Index RouteShard::Ask(const RequestView& request, const Snapshot& snapshot,
+                      const PickContext& context) const {
+  const ConfiguredLoadBalance& balance = route_.channel().load_balance();
+  const auto& log = client_.options().pick_log;
+  if (!log) return balance.Pick(request, snapshot, context);
+  const PickRecord record = RecordPick(balance, request, snapshot, context);
+  log(record);
+  return record.picked;
 }
 
 std::uint64_t RouteShard::NextSequence() noexcept {
