@@ -173,5 +173,25 @@ static_assert(!StatelessPick<decltype(kThrowing)>);
 static_assert(
     !StatelessPick<Index (*)(const RequestView&, const Snapshot&, const PickContext&) noexcept>);
 
+TEST(StrategyText, ThePeersStrategiesRefuseByPosition) {
+  EXPECT_THAT(Refusal("maglev:size=65536"),
+              HasSubstr("position 8: parameter 'size' is '65536'; expected a prime"));
+  EXPECT_THAT(Refusal("maglev:size=2"), HasSubstr("expected an integer from 3 to 5000011"));
+  EXPECT_THAT(Refusal("maglev:slots=7"), HasSubstr("position 8: parameter 'slots'"));
+  EXPECT_THAT(Refusal("ketama:points=10"),
+              HasSubstr("position 8: parameter 'points' is '10'; expected a multiple of 4"));
+  EXPECT_THAT(Refusal("ketama:points=0"), HasSubstr("expected an integer from 4 to 4096"));
+  for (const std::string name : {"p2c_ewma", "shortest_response"}) {
+    EXPECT_EQ(Refusal(name + ":decay=500ms,penalty=2s"), "(accepted)");
+    EXPECT_THAT(Refusal(name + ":penalty=2s,decay=10"),
+                HasSubstr("position " + std::to_string(name.size() + 13) +
+                          ": parameter 'decay' is '10'; expected"));
+    EXPECT_THAT(Refusal(name + ":tau=1s"), HasSubstr("takes decay, penalty"));
+  }
+  for (const std::string name : {"first", "p2c", "rendezvous", "jump"}) {
+    EXPECT_THAT(Refusal(name + ":k=1"), HasSubstr("'" + name + "' takes no parameters, got 'k'"));
+  }
+}
+
 }  // namespace
 }  // namespace weir
