@@ -107,10 +107,13 @@ bool HashRing::Update(std::span<const Provider> providers, std::span<const std::
 
   Allocate(size);
   std::size_t end = 0;
-  const auto copy = [&](std::size_t from, std::size_t to) {
-    std::memcpy(positions_.get() + end, previous.positions_.get() + from,
-                (to - from) * sizeof(std::uint32_t));
-    for (std::size_t i = from; i < to; ++i) owners_[end++] = owner_after[previous.owners_[i]];
+  const auto copy = [&](std::size_t begin, std::size_t stop) {
+    std::memcpy(positions_.get() + end, previous.positions_.get() + begin,
+                (stop - begin) * sizeof(std::uint32_t));
+    std::transform(previous.owners_.get() + begin, previous.owners_.get() + stop,
+                   owners_.get() + end,
+                   [renumbered = owner_after.data()](Index owner) { return renumbered[owner]; });
+    end += stop - begin;
   };
   std::size_t from = 0;
   auto removal = removed.begin();
