@@ -79,7 +79,6 @@ struct Scenario {
   double load = 0.7;  // part of the fleet's effective capacity
   double rate = 0;    // calls/s; 0: by `load`
   std::uint32_t attempts = 1;
-  bool ejection = false;    // outlier ejection in the clients
   std::uint32_t keys = 0;   // 0: calls have no keys
   double key_exponent = 1;  // of their Zipf distribution
   std::vector<ServerGroup> servers;

@@ -122,7 +122,6 @@ std::vector<Key> ClientKeys(Scenario& s) {
           {"load", Number(s.load, 1e-6, 100)},
           {"rate", Number(s.rate, 1e-3, 1e8)},
           {"attempts", Integer<std::uint32_t>(s.attempts, 1, 4)},
-          {"ejection", Switch(s.ejection)},
           {"keys", Integer<std::uint32_t>(s.keys, 1, 10'000'000)},
           {"key_exponent", Number(s.key_exponent, 0, 5)}};
 }
