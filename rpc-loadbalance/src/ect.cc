@@ -15,11 +15,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <string>
 
 #include "arithmetic.h"
 #include "exclusion.h"
+#include "explain.h"
 #include "strategies.h"
 #include "weights.h"
 
@@ -237,15 +237,9 @@ std::size_t Probe(const RequestView&, const Snapshot& snapshot, const PickContex
   return needed ? count : 0;
 }
 
-std::string Milliseconds(double ns) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g ms", ns / kMillisecond);
-  return text;
-}
-
 std::string Explain(const RequestView&, const Snapshot& snapshot, const PickContext& context,
                     Index picked) {
-  if (picked >= snapshot.size()) return "nobody is left";
+  if (picked >= snapshot.size()) return kAllExcluded;
   const auto& tables = *static_cast<const Tables*>(snapshot.tables());
   const Compared compared(tables, context);
   const double fastest = Fastest(snapshot, compared);
