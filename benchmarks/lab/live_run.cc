@@ -142,11 +142,13 @@ Result<RunResult> RunLive(const Scenario& scenario, const Contestant& contestant
   std::vector<std::unique_ptr<Channel>> channels;
   std::vector<Worker::Stub> stubs;
   for (std::uint32_t i = 0; i < scenario.clients; ++i) {
-    channels.push_back(
-        std::make_unique<Channel>(url, ChannelOptions{.load_balance = contestant.name,
-                                                      .max_attempts = scenario.attempts,
-                                                      .max_waiting_calls = 1'000'000,
-                                                      .runtime = clients_runtime}));
+    ChannelOptions options{.load_balance = contestant.name,
+                           .max_attempts = scenario.attempts,
+                           .max_waiting_calls = 1'000'000,
+                           .runtime = clients_runtime};
+    // It is the strategies that are compared, here as in the simulator.
+    options.outlier_ejection.enabled = false;
+    channels.push_back(std::make_unique<Channel>(url, std::move(options)));
     if (!channels.back()->status().ok()) return channels.back()->status();
     stubs.emplace_back(*channels.back());
     const Status ready =
