@@ -71,9 +71,9 @@ struct ServerOptions {
   std::chrono::nanoseconds drain_timeout = std::chrono::seconds(10);
   // A handler that keeps a reactor longer than this is logged with its name. 0: never.
   std::chrono::nanoseconds slow_handler = std::chrono::milliseconds(100);
-  // How many calls this server can work on at once, which it tells consumers beside its load. 0: the
-  // workers in models with workers or if all methods are (weir.blocking), else the reactors that
-  // run handlers. A server of coroutines that wait for something else knows better.
+  // How many calls this server can work on at once, which it tells consumers beside its load. 0:
+  // the workers in models with workers or if all methods are (weir.blocking), else the reactors
+  // that run handlers. A server of coroutines that wait for something else knows better.
   std::uint32_t load_slots = 0;
   // Of the connections. (Last, because GCC 12 gives false warnings otherwise when `runtime` is made
   // in the braces.)
