@@ -151,6 +151,7 @@ TEST(StrategyText, ChainsNameThePositionOfWhatIsWrong) {
 }
 
 TEST(StrategyText, ExplainsAPick) {
+  LoadBalances().Add("not_first", kNotFirst);
   const Index excluded[] = {0};
   const Balanced balanced("not_first|round_robin", EqualProviders(3));
   const std::string why = balanced.Explain({.sequence = 1, .excluded = excluded});
