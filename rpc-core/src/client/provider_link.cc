@@ -18,8 +18,10 @@ using detail::ClientCall;
 
 // A connection that lasted this long ends a row of failures.
 constexpr std::chrono::seconds kStable{1};
-// Who sends away sooner than this would only do it again.
+// Who sends away sooner than this may be one of several that are replaced one after the other; who
+// does so as often as this would only do it again.
 constexpr std::chrono::milliseconds kLeastStay{10};
+constexpr std::uint32_t kMostSentAway = 16;
 
 }  // namespace
 
@@ -210,7 +212,9 @@ void ProviderLink::OnGoingAway(const ClientConnection& connection, const Status&
   connection_ = {};
   last_failure_ = Unavailable(address_ + " is going away: " + std::string(why.message()));
   if (Succeed()) return;
-  if (shard_.reactor().now() - ready_since_ < kLeastStay) return WaitToReconnect();
+  const bool at_once = shard_.reactor().now() - ready_since_ < kLeastStay;
+  sent_away_ = at_once ? sent_away_ + 1 : 0;
+  if (sent_away_ >= kMostSentAway) return WaitToReconnect();
   // Who leaves in order is perhaps replaced at the same address: the next call will find out.
   SetState(State::kIdle, failures_);
   if (!queued_.empty()) Connect();

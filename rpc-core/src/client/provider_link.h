@@ -90,6 +90,7 @@ class ProviderLink {
   Reactor::Clock::time_point unlisted_since_{};
   std::uint32_t failures_ = 0;         // in a row
   std::uint32_t failures_before_ = 0;  // the present connection
+  std::uint32_t sent_away_ = 0;        // in a row, as soon as it was ready
   Reactor::Clock::time_point ready_since_{};
   Status last_failure_;
   CallList queued_;
