@@ -99,10 +99,11 @@ std::vector<ProviderState> Route::Providers() {
 
 void Route::Use(const ProviderList& providers) {
   std::shared_ptr<const RouteView> view = BuildView(providers);
-  // The shards first: a call made as soon as WaitForProviders returns must find them on their way.
-  OnEveryShard([view](RouteShard& shard) { shard.SetView(view); });
   {
+    // At once, for who looks on: a call made when WaitForProviders has returned finds the
+    // providers, and who asks for Providers when a call has ended finds those that it could go to.
     const std::lock_guard lock(mutex_);
+    OnEveryShard([view](RouteShard& shard) { shard.SetView(view); });
     view_ = view;
   }
   changed_.notify_all();
