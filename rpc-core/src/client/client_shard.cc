@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/split_mix.h"
 #include "client/client_connection.h"
 #include "client/route.h"
 
@@ -84,10 +85,7 @@ std::chrono::nanoseconds ClientShard::PauseAfter(std::uint32_t failures) noexcep
 }
 
 std::uint64_t ClientShard::Random() noexcept {
-  std::uint64_t z = (random_state_ += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
+  return detail::SplitMix64(random_state_);
 }
 
 void ClientShard::Close(const Status& reason) {

@@ -61,7 +61,7 @@ class ClientShard {
   // How long to wait before connecting again after so many failures in a row before the last.
   std::chrono::nanoseconds PauseAfter(std::uint32_t failures) noexcept;
 
-  // A random word; uniform in [0, 1). Source: S. Vigna, splitmix64.
+  // A random word; uniform in [0, 1).
   std::uint64_t Random() noexcept;
   double RandomUnit() noexcept { return static_cast<double>(Random() >> 11) * 0x1.0p-53; }
 

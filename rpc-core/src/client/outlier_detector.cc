@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/split_mix.h"
+
 namespace weir::detail {
 namespace {
 
@@ -19,13 +21,9 @@ std::string Percent(float part) {
   return std::to_string(std::lround(100 * part)) + " %";
 }
 
-// Uniform in [-1, 1). Source: S. Vigna, splitmix64.
+// Uniform in [-1, 1).
 double Jitter(std::uint64_t& state) noexcept {
-  std::uint64_t z = (state += 0x9E3779B97F4A7C15u);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1.0p-52 - 1;
+  return static_cast<double>(SplitMix64(state) >> 11) * 0x1.0p-52 - 1;
 }
 
 }  // namespace
