@@ -3,7 +3,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -11,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <limits>
 #include <system_error>
 
 #include "weir/kv/vfs.h"
@@ -101,6 +105,13 @@ class PosixFile final : public File {
     }
     return {};
   }
+  Status Allocate(std::uint64_t size) override {
+    if (RetryOnInterrupt([&] { return ::fallocate(fd_, 0, 0, static_cast<off_t>(size)); }) == 0) {
+      return {};
+    }
+    if (errno != EOPNOTSUPP) return FromErrno("fallocate", path_, errno);
+    return AppendZeroes(size);
+  }
   Result<std::uint64_t> Size() override {
     struct stat info {};
     if (::fstat(fd_, &info) < 0) return FromErrno("stat", path_, errno);
@@ -125,14 +136,46 @@ class PosixFile final : public File {
     return {};
   }
 
+  Status AppendZeroes(std::uint64_t size) {
+    const auto old_size = Size();
+    if (!old_size.ok()) return old_size.status();
+    const std::string zeroes(std::min<std::uint64_t>(size, 1 << 20), '\0');
+    for (std::uint64_t at = *old_size; at < size;) {
+      const auto piece =
+          std::string_view(zeroes).substr(0, std::min<std::uint64_t>(size - at, zeroes.size()));
+      if (Status status = Write(at, {&piece, 1}); !status.ok()) return status;
+      at += piece.size();
+    }
+    return {};
+  }
+
   const int fd_;
   const std::string path_;
 };
 
+class PosixMapping final : public Mapping {
+ public:
+  // Owns the mapped bytes; none if `size` is 0.
+  PosixMapping(void* address, std::size_t size) : address_(address), size_(size) {}
+  ~PosixMapping() override {
+    if (size_ != 0) ::munmap(address_, size_);
+  }
+  std::string_view bytes() const noexcept override {
+    return {static_cast<const char*>(address_), size_};
+  }
+
+ private:
+  void* const address_;
+  const std::size_t size_;
+};
+
 class PosixLock final : public FileLock {
  public:
+  // Of a file that could not be created there is none to lock: fd -1.
   explicit PosixLock(int fd) : fd_(fd) {}
-  ~PosixLock() override { ::close(fd_); }
+  ~PosixLock() override {
+    if (fd_ >= 0) ::close(fd_);
+  }
 
  private:
   const int fd_;
@@ -156,6 +199,21 @@ class PosixFileSystem final : public Vfs {
     const int fd = RetryOnInterrupt([&] { return ::open(path.c_str(), flags, 0644); });
     if (fd < 0) return FromErrno("open", path, errno);
     return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
+  }
+
+  Result<std::unique_ptr<Mapping>> Map(const std::string& path) override {
+    const int fd = RetryOnInterrupt([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
+    if (fd < 0) return FromErrno("open", path, errno);
+    const PosixFile file(fd, path);
+    struct stat info {};
+    if (::fstat(fd, &info) < 0) return FromErrno("stat", path, errno);
+    const auto size = static_cast<std::size_t>(info.st_size);
+    void* address = nullptr;
+    if (size != 0) {
+      address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+      if (address == MAP_FAILED) return FromErrno("mmap", path, errno);
+    }
+    return std::unique_ptr<Mapping>(std::make_unique<PosixMapping>(address, size));
   }
 
   Result<std::vector<std::string>> List(const std::string& directory) override {
@@ -187,6 +245,10 @@ class PosixFileSystem final : public Vfs {
     return Check(::rename(from.c_str(), to.c_str()), "rename", from);
   }
 
+  Status Link(const std::string& from, const std::string& to) override {
+    return Check(::link(from.c_str(), to.c_str()), "link", to);
+  }
+
   Status SyncDirectory(const std::string& path) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return FromErrno("open", path, errno);
@@ -201,17 +263,35 @@ class PosixFileSystem final : public Vfs {
     return static_cast<std::uint64_t>(info.st_ino);
   }
 
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, std::string_view text) override {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  Result<std::uint64_t> FreeSpace(const std::string& path) override {
+    struct statvfs info {};
+    if (::statvfs(path.c_str(), &info) < 0) return FromErrno("statvfs", path, errno);
+    return std::uint64_t{info.f_bavail} * info.f_frsize;
+  }
+
+  std::uint64_t MaxOpenFiles() override {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY) {
+      return std::numeric_limits<std::uint64_t>::max();
+    }
+    return limit.rlim_cur;
+  }
+
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, std::string_view text,
+                                         LockMode mode) override {
+    const bool shared = mode == LockMode::kShared;
+    int fd = ::open(path.c_str(), (shared ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0644);
+    if (fd < 0 && shared && errno == ENOENT) {
+      fd = ::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+      if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+        return std::unique_ptr<FileLock>(std::make_unique<PosixLock>(-1));
+      }
+    }
     if (fd < 0) return FromErrno("open", path, errno);
     auto lock = std::make_unique<PosixLock>(fd);
-    if (RetryOnInterrupt([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) < 0) {
+    if (RetryOnInterrupt([&] { return ::flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB); }) < 0) {
       if (errno != EWOULDBLOCK) return FromErrno("flock", path, errno);
-      std::array<char, 128> holder{};
-      const auto n = ::pread(fd, holder.data(), holder.size(), 0);
-      std::string who(holder.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
-      std::erase(who, '\n');
-      return FailedPrecondition(path + ": locked by " + (who.empty() ? "another process" : who));
+      return FailedPrecondition(path + ": locked by " + HolderOf(fd, shared));
     }
     // The file may have been removed and made anew between open and flock: this lock would then
     // lock nothing.
@@ -221,7 +301,7 @@ class PosixFileSystem final : public Vfs {
         mine.st_dev != named.st_dev) {
       return FailedPrecondition(path + ": locked by another process that is just creating it");
     }
-    if (::ftruncate(fd, 0) < 0 || ::pwrite(fd, text.data(), text.size(), 0) < 0) {
+    if (!shared && (::ftruncate(fd, 0) < 0 || ::pwrite(fd, text.data(), text.size(), 0) < 0)) {
       // The text only informs people; on a full disk the lock still holds.
       errno = 0;
     }
@@ -231,6 +311,17 @@ class PosixFileSystem final : public Vfs {
  private:
   static Status Check(int result, std::string_view what, const std::string& path) {
     return result < 0 ? FromErrno(what, path, errno) : Status();
+  }
+
+  // Who keeps `fd` from being locked, in words. The text in the file is that of the last exclusive
+  // holder, which shared ones do not replace.
+  static std::string HolderOf(int fd, bool wanted_shared) {
+    if (!wanted_shared && ::flock(fd, LOCK_SH | LOCK_NB) == 0) return "a process that reads it";
+    std::array<char, 128> holder{};
+    const auto n = ::pread(fd, holder.data(), holder.size(), 0);
+    std::string who(holder.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+    std::erase(who, '\n');
+    return who.empty() ? "another process" : who;
   }
 };
 

@@ -15,6 +15,7 @@ struct FaultVfs::Node {
   std::string on_disk;     // as of the last sync
   bool sync_lost = false;  // a sync has failed: what it should have written is gone
   bool locked = false;
+  std::uint64_t readers = 0;  // shared locks
 };
 
 struct FaultVfs::Shared {
@@ -114,6 +115,13 @@ class FaultVfs::OpenFile final : public File {
     return {};
   }
 
+  Status Allocate(std::uint64_t size) override {
+    const std::lock_guard lock(shared_->mutex);
+    if (const auto fault = shared_->Begin(Call::kAllocate, path_)) return Injected(path_, *fault);
+    if (node_->seen.size() < size) node_->seen.resize(size);
+    return {};
+  }
+
   Result<std::uint64_t> Size() override {
     const std::lock_guard lock(shared_->mutex);
     return std::uint64_t{node_->seen.size()};
@@ -134,16 +142,30 @@ class FaultVfs::OpenFile final : public File {
 
 class FaultVfs::HeldLock final : public FileLock {
  public:
-  HeldLock(std::shared_ptr<Shared> shared, std::shared_ptr<Node> node)
-      : shared_(std::move(shared)), node_(std::move(node)) {}
+  HeldLock(std::shared_ptr<Shared> shared, std::shared_ptr<Node> node, LockMode mode)
+      : shared_(std::move(shared)), node_(std::move(node)), mode_(mode) {}
   ~HeldLock() override {
     const std::lock_guard lock(shared_->mutex);
-    node_->locked = false;
+    if (mode_ == LockMode::kShared) {
+      --node_->readers;
+    } else {
+      node_->locked = false;
+    }
   }
 
  private:
   const std::shared_ptr<Shared> shared_;
   const std::shared_ptr<Node> node_;
+  const LockMode mode_;
+};
+
+class FaultVfs::CopiedMapping final : public Mapping {
+ public:
+  explicit CopiedMapping(std::string bytes) : bytes_(std::move(bytes)) {}
+  std::string_view bytes() const noexcept override { return bytes_; }
+
+ private:
+  const std::string bytes_;
 };
 
 FaultVfs::FaultVfs() : shared_(std::make_shared<Shared>()) {
@@ -186,6 +208,7 @@ std::unique_ptr<FaultVfs> FaultVfs::CrashImage(Unsynced unsynced, std::mt19937_6
   for (const auto& [path, node] : names) {
     auto copy = std::make_shared<Node>(*node);
     copy->locked = false;
+    copy->readers = 0;
     copy->sync_lost = false;
     if (unsynced == Unsynced::kPartlyKept && node->seen.size() > node->on_disk.size() &&
         !node->sync_lost) {
@@ -209,6 +232,7 @@ std::unique_ptr<FaultVfs> FaultVfs::Copy() const {
     if (copy == nullptr) {
       copy = std::make_shared<Node>(*node);
       copy->locked = false;
+      copy->readers = 0;
     }
     return copy;
   };
@@ -267,6 +291,14 @@ Result<std::unique_ptr<File>> FaultVfs::Open(const std::string& path, OpenMode m
   return std::unique_ptr<File>(std::make_unique<OpenFile>(shared_, node, path));
 }
 
+Result<std::unique_ptr<Mapping>> FaultVfs::Map(const std::string& path) {
+  const std::lock_guard lock(shared_->mutex);
+  const auto node = shared_->Find(path);
+  if (node == nullptr) return Missing(path);
+  if (node->is_directory) return Internal(path + ": is a directory");
+  return std::unique_ptr<Mapping>(std::make_unique<CopiedMapping>(node->seen));
+}
+
 Result<std::vector<std::string>> FaultVfs::List(const std::string& directory) {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->Find(directory) == nullptr) return Missing(directory);
@@ -318,6 +350,16 @@ Status FaultVfs::Rename(const std::string& from, const std::string& to) {
   return {};
 }
 
+Status FaultVfs::Link(const std::string& from, const std::string& to) {
+  const std::lock_guard lock(shared_->mutex);
+  const auto node = shared_->Find(from);
+  if (node == nullptr || shared_->Find(ParentOf(to)) == nullptr) return Missing(from);
+  if (shared_->Find(to) != nullptr) return AlreadyExists(to + ": file exists");
+  if (const auto fault = shared_->Begin(Call::kLink, to)) return Injected(to, *fault);
+  shared_->names[to] = node;
+  return {};
+}
+
 Status FaultVfs::SyncDirectory(const std::string& path) {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->Find(path) == nullptr) return Missing(path);
@@ -337,18 +379,35 @@ Result<std::uint64_t> FaultVfs::Inode(const std::string& path) {
   return node->inode;
 }
 
-Result<std::unique_ptr<FileLock>> FaultVfs::Lock(const std::string& path, std::string_view text) {
+Result<std::uint64_t> FaultVfs::FreeSpace(const std::string& path) {
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->Find(path) == nullptr) return Missing(path);
+  return std::uint64_t{1} << 40;
+}
+
+std::uint64_t FaultVfs::MaxOpenFiles() {
+  return 1024;
+}
+
+Result<std::unique_ptr<FileLock>> FaultVfs::Lock(const std::string& path, std::string_view text,
+                                                 LockMode mode) {
   const std::lock_guard lock(shared_->mutex);
   auto node = shared_->Find(path);
   if (node == nullptr) {
+    if (shared_->Find(ParentOf(path)) == nullptr) return Missing(path);
     if (const auto fault = shared_->Begin(Call::kCreate, path)) return Injected(path, *fault);
     node = shared_->Make(false);
     shared_->names[path] = node;
   }
   if (node->locked) return FailedPrecondition(path + ": locked by " + node->seen);
-  node->locked = true;
-  node->seen = std::string(text);
-  return std::unique_ptr<FileLock>(std::make_unique<HeldLock>(shared_, node));
+  if (mode == LockMode::kShared) {
+    ++node->readers;
+  } else {
+    if (node->readers > 0) return FailedPrecondition(path + ": locked by a process that reads it");
+    node->locked = true;
+    node->seen = std::string(text);
+  }
+  return std::unique_ptr<FileLock>(std::make_unique<HeldLock>(shared_, node, mode));
 }
 
 }  // namespace weir::kv

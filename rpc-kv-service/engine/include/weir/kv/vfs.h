@@ -18,8 +18,8 @@
 
 namespace weir::kv {
 
-// An open file. Reads may run from any threads, also beside one writer; Write, Truncate, Sync and
-// DropCache are for one thread at a time. Closed by the destructor.
+// An open file. Reads may run from any threads, also beside one writer; Write, Truncate, Allocate,
+// Sync and DropCache are for one thread at a time. Closed by the destructor.
 class File {
  public:
   virtual ~File() = default;
@@ -31,15 +31,33 @@ class File {
   // Makes the contents and the length durable (fdatasync).
   virtual Status Sync() = 0;
   virtual Status Truncate(std::uint64_t size) = 0;
+  // Reserves space, so that a Write below `size` does not run out of it, and makes the file at
+  // least `size` bytes long; what is new reads as zeroes. RESOURCE_EXHAUSTED if the device has less
+  // space. Where the file system cannot reserve, writes zeroes behind the end instead.
+  virtual Status Allocate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> Size() = 0;
   // Forgets cached contents, so that the next Read shows what the device holds. Best effort.
   virtual void DropCache() = 0;
 };
 
-// An exclusive lock; released by the destructor or by the end of the process, however it ends.
+// The bytes of a whole file, readable from any threads. Lives on when the file is removed. Bytes
+// that are cut off the file while it is mapped must not be read (SIGBUS): map only files that no
+// longer change.
+class Mapping {
+ public:
+  virtual ~Mapping() = default;
+  virtual std::string_view bytes() const noexcept = 0;
+};
+
+// A lock; released by the destructor or by the end of the process, however it ends.
 class FileLock {
  public:
   virtual ~FileLock() = default;
+};
+
+enum class LockMode : std::uint8_t {
+  kExclusive,  // held by one, and beside no shared one
+  kShared,     // held by any number: nobody changes anything meanwhile
 };
 
 enum class OpenMode : std::uint8_t {
@@ -53,6 +71,9 @@ class Vfs {
  public:
   virtual ~Vfs() = default;
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
+  // The file's contents as they are now, read-only. An empty file is one without bytes. Needs no
+  // file descriptor once it is made.
+  virtual Result<std::unique_ptr<Mapping>> Map(const std::string& path) = 0;
   // The names in a directory, in no order, without "." and "..".
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;
   virtual Status CreateDirectory(const std::string& path) = 0;
@@ -60,14 +81,22 @@ class Vfs {
   virtual Status Remove(const std::string& path) = 0;
   // Replaces `to` if it exists.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
-  // Makes creations, renames and removals in the directory durable.
+  // Gives the file `from` a second name on the same file system. ALREADY_EXISTS if `to` exists.
+  virtual Status Link(const std::string& from, const std::string& to) = 0;
+  // Makes creations, renames, links and removals in the directory durable.
   virtual Status SyncDirectory(const std::string& path) = 0;
   // The number that a copy of the file or directory would not share.
   virtual Result<std::uint64_t> Inode(const std::string& path) = 0;
-  // Takes the lock on `path`, creating the file if needed, and writes `text` into it for people to
-  // read. FAILED_PRECONDITION, quoting the holder's text, if somebody holds it. Does not wait.
-  virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path,
-                                                 std::string_view text) = 0;
+  // Bytes that may still be written on the device that holds `path`.
+  virtual Result<std::uint64_t> FreeSpace(const std::string& path) = 0;
+  // How many files this process may have open at the same time, as the limit is now.
+  virtual std::uint64_t MaxOpenFiles() = 0;
+  // Takes the lock on `path`, creating the file if needed. An exclusive one writes `text` into it
+  // for people to read; a shared one leaves the file as it is, and where there is none and none can
+  // be created (a read-only directory) it is granted without holding anything. FAILED_PRECONDITION,
+  // naming the holder, if somebody holds it in a way that excludes this one. Does not wait.
+  virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path, std::string_view text,
+                                                 LockMode mode = LockMode::kExclusive) = 0;
 };
 
 // The operating system's files.

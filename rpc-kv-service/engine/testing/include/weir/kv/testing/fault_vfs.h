@@ -28,6 +28,8 @@ enum class Call : std::uint8_t {
   kRemove,
   kSyncDirectory,
   kCreateDirectory,
+  kLink,
+  kAllocate,
 };
 
 // What happens to a call.
@@ -72,20 +74,27 @@ class FaultVfs final : public Vfs {
   void SetContents(const std::string& path, std::string contents);
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
+  // A copy of the contents at that moment.
+  Result<std::unique_ptr<Mapping>> Map(const std::string& path) override;
   Result<std::vector<std::string>> List(const std::string& directory) override;
   Status CreateDirectory(const std::string& path) override;
   Status RemoveDirectory(const std::string& path) override;
   Status Remove(const std::string& path) override;
   Status Rename(const std::string& from, const std::string& to) override;
+  Status Link(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& path) override;
   Result<std::uint64_t> Inode(const std::string& path) override;
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, std::string_view text) override;
+  Result<std::uint64_t> FreeSpace(const std::string& path) override;
+  std::uint64_t MaxOpenFiles() override;
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, std::string_view text,
+                                         LockMode mode = LockMode::kExclusive) override;
 
  private:
   struct Node;
   struct Shared;
   class OpenFile;
   class HeldLock;
+  class CopiedMapping;
 
   std::unique_ptr<FaultVfs> Copy() const;
 
