@@ -247,13 +247,6 @@ TEST_F(DamageTest, AFileLeftByACrashBeforeItWasNamedIsSetAside) {
   EXPECT_TRUE(vfs_->Exists(kDirectory + "/quarantine/000002.data"));
 }
 
-TEST_F(DamageTest, ARecordWithAnExpiryIsRefusedAsOfANewerVersion) {
-  MustOpen(kDirectory, options_).reset();
-  const std::string contents = vfs_->Contents(kFirst);
-  vfs_->SetContents(kFirst, contents + EncodeRecord(1, contents.size(), 0x41, 1, "k", "\x01v"));
-  EXPECT_THAT(RefusalOf(*vfs_), AllOf(HasSubstr(kFirst), HasSubstr("has an expiry")));
-}
-
 TEST_F(DamageTest, ABatchThatOthersFollowUnfinishedIsDamage) {
   MustOpen(kDirectory, options_).reset();
   std::string contents = vfs_->Contents(kFirst);

@@ -214,6 +214,7 @@ class ManualClock final : public Clock {
     const std::lock_guard lock(mutex_);
     return now_;
   }
+  std::uint64_t WallMs() const override { return 0; }
   void WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& wake,
                  TimePoint deadline) override {
     if (Now() >= deadline) return;

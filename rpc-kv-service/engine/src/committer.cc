@@ -23,7 +23,8 @@ std::uint64_t EncodedSize(const WriteRequest& request, std::uint64_t seq) {
   std::uint64_t size = count > 1 ? RecordSize(seq, 0, VarintSize(count)) : 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto operation = request.operation(i);
-    size += RecordSize(seq, operation.key.size(), operation.value.size());
+    const std::size_t expiry_size = operation.expiry_ms != 0 ? VarintSize(operation.expiry_ms) : 0;
+    size += RecordSize(seq, operation.key.size(), expiry_size + operation.value.size());
   }
   return size;
 }
@@ -62,7 +63,7 @@ std::size_t Committer::RunPart(std::span<WriteRequest* const> requests) {
   if (status.ok() && seq != last_seq_) {
     commits_.fetch_add(seq - last_seq_, std::memory_order_relaxed);
     last_seq_ = seq;
-    snapshots_.Publish(group_.publications(), seq);
+    snapshots_.Publish(group_.changes(), seq);
   }
   return count;
 }
@@ -97,12 +98,13 @@ void Committer::Encode(const WriteRequest& request, std::uint64_t seq) {
   const std::size_t count = request.count();
   if (count == 1) {
     const auto operation = request.operation(0);
-    group_.AddPublished(TagOf(operation), seq, operation.key, operation.value);
+    group_.AddPublished(TagOf(operation), seq, operation.key, operation.value, operation.expiry_ms);
     return;
   }
   for (std::size_t i = 0; i < count; ++i) {
     const auto operation = request.operation(i);
-    group_.AddPublished(TagOf(operation) | kBatchBit, seq, operation.key, operation.value);
+    group_.AddPublished(TagOf(operation) | kBatchBit, seq, operation.key, operation.value,
+                        operation.expiry_ms);
   }
   char value[kMaxVarint64];
   group_.Add(static_cast<std::uint8_t>(RecordType::kTxnFinished), seq, {},

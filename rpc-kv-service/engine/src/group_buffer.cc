@@ -14,27 +14,33 @@ constexpr std::size_t kKeepCapacity = 32 << 20;
 
 }  // namespace
 
-void GroupBuffer::Start(std::uint64_t fid, std::uint64_t offset, Crc32c segment_crc) {
+void GroupBuffer::Start(std::uint64_t fid, std::uint32_t slot, std::uint64_t offset,
+                        Crc32c segment_crc) {
   fid_ = fid;
+  slot_ = slot;
   offset_ = offset;
   size_ = 0;
   segment_crc_ = segment_crc;
   used_ = 0;
   if (copied_.size() > kKeepCapacity) std::vector<char>().swap(copied_);
   chunks_.clear();
-  publications_.clear();
+  changes_.clear();
 }
 
 void GroupBuffer::Add(std::uint8_t tag, std::uint64_t seq, std::string_view key,
-                      std::string_view value) {
+                      std::string_view value, std::uint64_t expiry_ms) {
   const bool copy_value = value.size() < kCopyBelow;
-  const std::size_t most = kMaxRecordHead + key.size() + (copy_value ? value.size() : 0);
+  const std::size_t most =
+      kMaxRecordHead + kMaxVarint64 + key.size() + (copy_value ? value.size() : 0);
+  const std::size_t expiry_size = expiry_ms != 0 ? VarintSize(expiry_ms) : 0;
+  if (expiry_ms != 0) tag |= kExpiryBit;
   if (copied_.size() - used_ < most) {
     copied_.resize(std::max<std::size_t>({used_ + most, copied_.size() * 2, 4096}));
   }
   char* const start = copied_.data() + used_;
-  std::size_t size = EncodeRecordHead(start, tag, seq, key.size(), value.size());
+  std::size_t size = EncodeRecordHead(start, tag, seq, key.size(), expiry_size + value.size());
   size += key.copy(start + size, key.size());
+  if (expiry_ms != 0) size = static_cast<std::size_t>(StoreVarint(start + size, expiry_ms) - start);
   if (copy_value) size += value.copy(start + size, value.size());
 
   Crc32c crc = RecordSeed(fid_, end());
@@ -54,12 +60,15 @@ void GroupBuffer::Add(std::uint8_t tag, std::uint64_t seq, std::string_view key,
 }
 
 void GroupBuffer::AddPublished(std::uint8_t tag, std::uint64_t seq, std::string_view key,
-                               std::string_view value) {
+                               std::string_view value, std::uint64_t expiry_ms) {
   const std::uint64_t offset = end();
-  Add(tag, seq, key, value);
+  Add(tag, seq, key, value, expiry_ms);
+  const Location location{.slot = slot_,
+                          .size = static_cast<std::uint32_t>(end() - offset),
+                          .offset = offset,
+                          .expires = expiry_ms != 0};
   const bool deleted = static_cast<RecordType>(tag & kTypeMask) == RecordType::kDeleted;
-  publications_.push_back(
-      {key, {{fid_, offset, static_cast<std::uint32_t>(end() - offset)}, seq, deleted}});
+  changes_.push_back({key, location, deleted});
 }
 
 std::span<const std::string_view> GroupBuffer::Pieces() {

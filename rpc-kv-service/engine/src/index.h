@@ -1,13 +1,10 @@
-// The index: every key's newest version and where its record lies. In memory, ordered, in shards
-// chosen by the XXH3 hash of the key; each shard has its own lock and a scan merges the shards.
+// The index: every key and where its newest record lies. In memory, ordered bytewise.
 //
-// Versions that a newer one has replaced are kept only while a live snapshot can still see them.
-// The rest of the engine depends on the member functions below alone, so another representation
-// can take this one's place.
+// It holds no seq and no versions: what a live snapshot sees of keys that have changed since lies
+// in an overlay, one per snapshot. A snapshot's state of a key is what the first of its own
+// overlay, the next newer one, ... knows of it, else what the tree says.
 #pragma once
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,81 +15,117 @@
 #include <string_view>
 #include <vector>
 
+#include "epoch.h"
+#include "location.h"
+
 namespace weir::kv {
 
-// Where a record lies.
-struct Location {
-  std::uint64_t fid = 0;
-  std::uint64_t offset = 0;
-  std::uint32_t size = 0;  // of the whole record
-
-  friend bool operator==(const Location&, const Location&) = default;
-};
-
-struct Version {
-  Location location;
-  std::uint64_t seq = 0;
+// What a commit does to a key.
+struct Change {
+  std::string_view key;
+  Location location;  // of the record, also if it deletes
   bool deleted = false;
 };
 
-struct IndexEntry {
-  std::string key;
-  Version version;
+// What a merge does to a key, if it is still where the merge has found it.
+struct Move {
+  std::string_view key;
+  Location from;
+  std::optional<Location> to;  // nothing: the key is forgotten
+  bool done = false;           // out: it was still there
 };
 
-// Reads may run from any threads at any time. Apply, Load, FinishLoad and Prune are for one thread
-// at a time.
-class Index {
+using SnapshotId = std::uint64_t;
+inline constexpr SnapshotId kNewest = ~SnapshotId{0};
+
+// Some keys in the order of a scan, and where they lie. Memory is used again.
+class IndexPortion {
  public:
-  static constexpr std::size_t kShards = 16;
-
-  // While loading: the version with the highest (seq, fid, offset) wins, in whatever order they
-  // come. FinishLoad then forgets the deleted keys.
-  void Load(std::string_view key, const Version& version);
-  void FinishLoad();
-
-  // A commit: `version` is newer than all the key has. `snapshots` are the live ones, ascending.
-  void Apply(std::string_view key, const Version& version,
-             std::span<const std::uint64_t> snapshots);
-
-  // The newest version, unless the key is absent or deleted.
-  std::optional<Location> Find(std::string_view key) const;
-
-  // Appends to `out` up to `most` keys of one shard that exist in the snapshot, in order, from
-  // `start` on (behind it, if `skip_start`), below `end` (empty: no end). True if there may be
-  // more.
-  bool Collect(std::size_t shard, std::string_view start, bool skip_start, std::string_view end,
-               std::uint64_t snapshot, std::size_t most, std::vector<IndexEntry>& out) const;
-
-  // Forgets the versions that none of these snapshots can see.
-  void Prune(std::span<const std::uint64_t> snapshots);
-
-  std::uint64_t keys() const noexcept { return keys_.load(std::memory_order_relaxed); }
-  std::uint64_t live_bytes() const noexcept { return live_bytes_.load(std::memory_order_relaxed); }
+  struct Item {
+    std::size_t key_offset;
+    std::size_t key_size;
+    Location location;
+  };
+  void Clear() noexcept {
+    keys_.clear();
+    items_.clear();
+  }
+  void Add(std::string_view key, const Location& location) {
+    items_.push_back({keys_.size(), key.size(), location});
+    keys_.append(key);
+  }
+  std::size_t size() const noexcept { return items_.size(); }
+  std::string_view key(std::size_t i) const noexcept {
+    return std::string_view(keys_).substr(items_[i].key_offset, items_[i].key_size);
+  }
+  const Location& location(std::size_t i) const noexcept { return items_[i].location; }
 
  private:
-  struct OldVersion {
-    Version version;
-    std::unique_ptr<OldVersion> older;
-  };
-  struct Slot {
-    Version version;
-    std::unique_ptr<OldVersion> older;  // newest first; only what snapshots can see
-  };
-  struct Shard {
-    mutable std::shared_mutex mutex;
-    std::map<std::string, Slot, std::less<>> slots;
-    std::vector<std::string> with_history;  // keys to look at in Prune
-  };
+  std::string keys_;
+  std::vector<Item> items_;
+};
 
-  static std::size_t ShardOf(std::string_view key) noexcept;
-  static void Trim(Slot& slot, std::span<const std::uint64_t> snapshots);
-  void Account(const Version* old_version, const Version& new_version) noexcept;
+// Which keys to collect: from the first that is >= start (> start with `behind_start`) on, and
+// < end; empty `end`: no end. In reverse: from the last that is < end (no end: the last of all)
+// down to start.
+struct IndexRange {
+  std::string_view start{};
+  bool behind_start = false;
+  std::string_view end{};
+  bool reverse = false;
+};
 
-  std::array<Shard, kShards> shards_;
-  std::atomic<std::uint64_t> keys_{0};
-  std::atomic<std::uint64_t> live_bytes_{0};
-  std::atomic<std::uint64_t> histories_{0};
+// Keys in ascending order, to become a part of an index that is being loaded. One thread.
+class IndexBuilder {
+ public:
+  // `key` is above all before it.
+  void Add(std::string_view key, const Location& location);
+
+ private:
+  friend class Index;
+  std::vector<std::pair<std::string, Location>> entries_;
+};
+
+// Find, Collect and the counters: any threads, any time. All others: one thread at a time.
+class Index {
+ public:
+  Index(Epochs& epochs, SegmentUsage& usage);
+  ~Index();
+
+  // Before anything else: the contents, ranges of keys in ascending order. Tells SegmentUsage.
+  void Load(std::span<IndexBuilder> ranges);
+
+  // Makes changes, in order. Not seen by live snapshots.
+  void Apply(std::span<const Change> changes);
+  // Makes moves, in order. No snapshot sees a difference, but in where to read.
+  void Relocate(std::span<Move> moves);
+
+  // Ids count up. `id` is above all before it.
+  void AddSnapshot(SnapshotId id);
+  void RemoveSnapshot(SnapshotId id);
+  // Bytes that are held for the oldest snapshot alone.
+  std::uint64_t overlay_bytes() const noexcept;
+
+  // Where the key's record lies; the pin is of the index's Epochs. `snapshot` must be live.
+  std::optional<Location> Find(const Epochs::Pin& pin, std::string_view key,
+                               SnapshotId snapshot = kNewest) const;
+  // Clears `out` and puts up to `most` keys into it. Fewer: there are no more in the range.
+  void Collect(const Epochs::Pin& pin, const IndexRange& range, SnapshotId snapshot,
+               std::size_t most, IndexPortion& out) const;
+
+  std::uint64_t keys() const noexcept;
+  std::uint64_t memory_bytes() const noexcept;
+
+ private:
+  using Overlay = std::map<std::string, std::optional<Location>, std::less<>>;
+
+  void Remember(std::string_view key, const std::optional<Location>& was);
+  const std::optional<Location>* Overlaid(std::string_view key, SnapshotId snapshot) const;
+
+  SegmentUsage& usage_;
+  mutable std::shared_mutex mutex_;
+  std::map<std::string, Location, std::less<>> tree_;
+  std::map<SnapshotId, Overlay> overlays_;
 };
 
 }  // namespace weir::kv

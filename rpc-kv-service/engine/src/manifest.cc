@@ -13,7 +13,15 @@ constexpr std::size_t kHeaderSize = 16;
 constexpr std::size_t kFrameHeadSize = 8;
 constexpr std::uint32_t kMaxEditsSize = 1 << 20;
 
-enum EditKind : char { kIdentity = 1, kNextFid = 2, kAdd = 3, kSeal = 4 };
+enum EditKind : char {
+  kIdentity = 1,
+  kNextFid = 2,
+  kAdd = 3,
+  kSeal = 4,
+  kDrop = 5,
+  kTimeFloor = 6,
+  kChangeFloor = 7
+};
 
 std::uint32_t FrameCrc(std::uint64_t offset, std::string_view size_and_edits) {
   return Crc32c().Extend(offset).Extend(size_and_edits).Value();
@@ -57,10 +65,14 @@ std::string ApplyOne(std::string_view& edits, ManifestState& state) {
       if (!TakeFixed(edits, fid) || !TakeFixed(edits, segment_kind) || fid >= state.next_fid) {
         return "an add edit names an id that was not given out";
       }
-      if (segment_kind != static_cast<char>(SegmentKind::kLog)) {
+      if (segment_kind != static_cast<char>(SegmentKind::kLog) &&
+          segment_kind != static_cast<char>(SegmentKind::kMerged)) {
         return "an add edit names a kind of segment of a newer version";
       }
-      if (!state.segments.emplace(fid, LiveSegment{}).second) return "a segment is added twice";
+      const LiveSegment added{.kind = static_cast<SegmentKind>(segment_kind)};
+      if (state.dropped.contains(fid) || !state.segments.emplace(fid, added).second) {
+        return "a segment is added twice";
+      }
       return {};
     }
     case kSeal: {
@@ -73,9 +85,28 @@ std::string ApplyOne(std::string_view& edits, ManifestState& state) {
       if (segment == state.segments.end() || segment->second.sealed) {
         return "a seal edit names a segment that is not open";
       }
+      sealed.kind = segment->second.kind;
       segment->second = sealed;
       return {};
     }
+    case kDrop:
+      if (!TakeFixed(edits, fid) || state.segments.erase(fid) == 0) {
+        return "a drop edit names a segment that is not there";
+      }
+      state.dropped.insert(fid);
+      return {};
+    case kTimeFloor:
+      if (!TakeFixed(edits, fid) || fid < state.time_floor_ms) {
+        return "a time_floor edit goes backwards";
+      }
+      state.time_floor_ms = fid;
+      return {};
+    case kChangeFloor:
+      if (!TakeFixed(edits, fid) || fid < state.change_floor) {
+        return "a change_floor edit goes backwards";
+      }
+      state.change_floor = fid;
+      return {};
     default:
       return "an edit of kind " + std::to_string(static_cast<unsigned char>(kind)) +
              " was written by a newer version of this program";
@@ -111,6 +142,24 @@ ManifestEdit& ManifestEdit::Seal(std::uint64_t fid, std::uint64_t length, std::u
   AppendFixed(bytes_, fid);
   AppendFixed(bytes_, length);
   AppendFixed(bytes_, crc);
+  return *this;
+}
+
+ManifestEdit& ManifestEdit::Drop(std::uint64_t fid) {
+  bytes_.push_back(kDrop);
+  AppendFixed(bytes_, fid);
+  return *this;
+}
+
+ManifestEdit& ManifestEdit::TimeFloor(std::uint64_t ms) {
+  bytes_.push_back(kTimeFloor);
+  AppendFixed(bytes_, ms);
+  return *this;
+}
+
+ManifestEdit& ManifestEdit::ChangeFloor(std::uint64_t seq) {
+  bytes_.push_back(kChangeFloor);
+  AppendFixed(bytes_, seq);
   return *this;
 }
 
@@ -174,7 +223,10 @@ ParsedManifest ParseManifest(std::string_view bytes) {
   return result;
 }
 
-Status ManifestWriter::Append(const ManifestEdit& edit) {
+Status Manifest::AppendLocked(const ManifestEdit& edit) {
+  if (broken_) {
+    return FailedPrecondition("MANIFEST takes nothing more since a failure; open the store again");
+  }
   const std::string frame = EncodeManifestFrame(length_, edit);
   const std::string_view piece = frame;
   if (Status status = file_->Write(length_, {&piece, 1}); !status.ok()) {
@@ -188,6 +240,32 @@ Status ManifestWriter::Append(const ManifestEdit& edit) {
   }
   length_ += frame.size();
   return {};
+}
+
+Status Manifest::Append(ManifestEdit edit) {
+  const std::lock_guard lock(mutex_);
+  // Reserving the next id along with what is written anyway saves a sync.
+  const bool reserve = reserved_below_ <= next_fid_;
+  if (reserve) edit.NextFid(next_fid_ + 1);
+  Status status = AppendLocked(edit);
+  if (status.ok() && reserve) reserved_below_ = next_fid_ + 1;
+  return status;
+}
+
+Result<std::uint64_t> Manifest::AllocateFid() {
+  const std::lock_guard lock(mutex_);
+  if (next_fid_ >= reserved_below_) {
+    if (Status status = AppendLocked(ManifestEdit().NextFid(next_fid_ + 1)); !status.ok()) {
+      return status;
+    }
+    reserved_below_ = next_fid_ + 1;
+  }
+  return next_fid_++;
+}
+
+bool Manifest::broken() const {
+  const std::lock_guard lock(mutex_);
+  return broken_;
 }
 
 }  // namespace weir::kv

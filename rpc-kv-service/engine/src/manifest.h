@@ -7,12 +7,16 @@
 //            2 next_fid: 8             ids below it may be in use and are never given out again
 //            3 add:      fid 8, kind 1
 //            4 seal:     fid 8, length 8, crc 4
-//            5 drop and 6 time floor are kept for merge and expiry
+//            5 drop:     fid 8         its file is removed; the id is never used again
+//            6 time_floor: ms 8        no key that had expired by then ever comes back
+//            7 change_floor: seq 8     the change feed knows all commits from this one on
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -37,6 +41,9 @@ struct ManifestState {
   std::uint64_t manifest_inode = 0;
   std::uint64_t next_fid = 1;
   std::map<std::uint64_t, LiveSegment> segments;
+  std::set<std::uint64_t> dropped;
+  std::uint64_t time_floor_ms = 0;
+  std::uint64_t change_floor = 1;
 };
 
 // The edits of one frame, in order.
@@ -47,6 +54,9 @@ class ManifestEdit {
   ManifestEdit& NextFid(std::uint64_t next_fid);
   ManifestEdit& Add(std::uint64_t fid, SegmentKind kind);
   ManifestEdit& Seal(std::uint64_t fid, std::uint64_t length, std::uint32_t crc);
+  ManifestEdit& Drop(std::uint64_t fid);
+  ManifestEdit& TimeFloor(std::uint64_t ms);
+  ManifestEdit& ChangeFloor(std::uint64_t seq);
   const std::string& bytes() const noexcept { return bytes_; }
 
  private:
@@ -65,20 +75,27 @@ struct ParsedManifest {
 };
 ParsedManifest ParseManifest(std::string_view bytes);
 
-// Appends to an existing MANIFEST. One thread at a time.
-class ManifestWriter {
+// The MANIFEST of an open store: appends to it and gives out ids of segments. Thread-safe.
+class Manifest {
  public:
-  ManifestWriter(std::unique_ptr<File> file, std::uint64_t length)
-      : file_(std::move(file)), length_(length) {}
+  Manifest(std::unique_ptr<File> file, std::uint64_t length, std::uint64_t next_fid)
+      : file_(std::move(file)), length_(length), next_fid_(next_fid), reserved_below_(next_fid) {}
 
-  // Appends and syncs one frame. After a failure either nothing was appended, or broken() is true
-  // and the frame may or may not be found at the next open.
-  Status Append(const ManifestEdit& edit);
-  bool broken() const noexcept { return broken_; }
+  // Appends and syncs one frame. After a failure either nothing was appended, or broken() is true,
+  // the frame may or may not be found at the next open, and nothing can be appended any more.
+  Status Append(ManifestEdit edit);
+  // An id that no segment ever had; durably given out before this returns.
+  Result<std::uint64_t> AllocateFid();
+  bool broken() const;
 
  private:
-  std::unique_ptr<File> file_;
+  Status AppendLocked(const ManifestEdit& edit);
+
+  mutable std::mutex mutex_;
+  const std::unique_ptr<File> file_;
   std::uint64_t length_;
+  std::uint64_t next_fid_;        // the next to be given out
+  std::uint64_t reserved_below_;  // as MANIFEST says
   bool broken_ = false;
 };
 

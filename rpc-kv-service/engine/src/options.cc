@@ -8,6 +8,11 @@ namespace {
 class Steady final : public Clock {
  public:
   TimePoint Now() const override { return std::chrono::steady_clock::now(); }
+  std::uint64_t WallMs() const override {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+  }
   void WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& wake,
                  TimePoint deadline) override {
     wake.wait_until(lock, deadline);

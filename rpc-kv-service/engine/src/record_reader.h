@@ -1,17 +1,25 @@
 // Reads one record by its location and checks all of it: CRC, place, key.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "index.h"
-#include "segment_files.h"
+#include "location.h"
+#include "segment_table.h"
 
 namespace weir::kv {
 
-// The value of `key`, whose record lies at `location`, into `*value`. DATA_LOSS, naming file and
-// offset, if another or a damaged record is there. `*value` is unchanged by a failure. Thread-safe.
-Status ReadValue(SegmentFiles& files, const std::string& directory, const Location& location,
-                 std::string_view key, std::string* value);
+struct RecordView {
+  std::string_view value;       // as long as what SegmentTable::Read gives
+  std::uint64_t seq = 0;        // the commit that wrote it
+  std::uint64_t expiry_ms = 0;  // 0: never
+};
+
+// The record of `key`, which lies at `location`. DATA_LOSS, naming file and offset, if another or a
+// damaged record is there. `buffer` is memory that may be used. Thread-safe; see SegmentTable::Read
+// for what must be held.
+Status ReadRecord(const SegmentTable& segments, const Location& location, std::string_view key,
+                  std::string& buffer, RecordView* record);
 
 }  // namespace weir::kv

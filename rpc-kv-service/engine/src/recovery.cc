@@ -25,8 +25,8 @@ StoreId NewStoreId() {
 // One recovery, while it runs.
 class Recovery {
  public:
-  Recovery(DataDirectory& directory, bool adopt_copy, Index& index)
-      : directory_(directory), adopt_copy_(adopt_copy), index_(index) {}
+  Recovery(DataDirectory& directory, const Options& options, SegmentTable& segments, Index& index)
+      : directory_(directory), options_(options), segments_(segments), index_(index) {}
 
   Result<Recovered> Run();
 
@@ -38,12 +38,15 @@ class Recovery {
   Status ReplayAll();
   Status Replay(std::uint64_t fid, const LiveSegment& live);
   Status CheckChain(const std::string& path, const SegmentHeader& header) const;
+  bool IsFirstLog(std::uint64_t fid) const;
   Status SetAside();
   Status Adopt();
 
   DataDirectory& directory_;
-  const bool adopt_copy_;
+  const Options& options_;
+  SegmentTable& segments_;
   Index& index_;
+  LoadedKeys keys_;
   Recovered result_;
   std::uint64_t manifest_size_ = 0;
   bool is_copy_ = false;
@@ -102,7 +105,7 @@ Status Recovery::CheckIdentity() {
   manifest_inode_ = *manifest_inode;
   is_copy_ = directory_inode_ != result_.manifest.directory_inode ||
              manifest_inode_ != result_.manifest.manifest_inode;
-  if (is_copy_ && !adopt_copy_) {
+  if (is_copy_ && !options_.adopt_copy) {
     return FailedPrecondition(directory_.path() + ": is a copy of store " +
                               ToHex(result_.manifest.store_id) +
                               "; use the original, or, if that is gone for good, open this one "
@@ -145,11 +148,15 @@ Status Recovery::ReplayAll() {
   for (const auto& [fid, live] : result_.manifest.segments) {
     if (Status status = Replay(fid, live); !status.ok()) return status;
   }
-  if (result_.active == nullptr && !result_.manifest.segments.empty()) {
-    return DataLoss(directory_.PathOf(kManifestName) +
-                    ": names no segment that is open for writing; restore it from a backup");
+  IndexBuilder builder;
+  for (const auto& [key, record] : keys_.records()) {
+    if (record.deleted) continue;
+    builder.Add(key, {.slot = segments_.Find(record.fid)->slot(),
+                      .size = record.size,
+                      .offset = record.offset,
+                      .expires = record.expires});
   }
-  index_.FinishLoad();
+  index_.Load({&builder, 1});
   return {};
 }
 
@@ -171,12 +178,23 @@ Status Recovery::Replay(std::uint64_t fid, const LiveSegment& live) {
   const auto size = (*file)->Size();
   if (!size.ok()) return size.status();
   auto replayed = ReplaySegment(**file, path, fid, *size, live, result_.manifest.store_id,
-                                result_.last_seq, index_);
+                                result_.last_seq, keys_);
   if (!replayed.ok()) return replayed.status();
   if (Status status = CheckChain(path, replayed->header); !status.ok()) return status;
   result_.last_seq = std::max(result_.last_seq, replayed->last_seq);
-  if (!live.sealed) {
+  if (live.sealed) {
+    SegmentFacts facts;
+    facts.fid = fid;
+    facts.kind = live.kind;
+    facts.length = live.length;
+    facts.crc = live.crc;
+    facts.min_seq = replayed->position.min_seq;
+    facts.max_seq = replayed->position.max_seq;
+    segments_.AddSealed(facts);
+    if (live.kind == SegmentKind::kLog) result_.position = replayed->position;
+  } else {
     result_.active = *std::move(file);
+    segments_.AddActive(fid, result_.active);
     result_.position = replayed->position;
     result_.position.durable = replayed->position.length;
     active_size_ = *size;
@@ -185,12 +203,20 @@ Status Recovery::Replay(std::uint64_t fid, const LiveSegment& live) {
   return {};
 }
 
+bool Recovery::IsFirstLog(std::uint64_t fid) const {
+  for (const auto& [other, live] : result_.manifest.segments) {
+    if (live.kind == SegmentKind::kLog) return other == fid;
+  }
+  return false;
+}
+
 Status Recovery::CheckChain(const std::string& path, const SegmentHeader& header) const {
   const auto& segments = result_.manifest.segments;
-  if (header.previous_fid == 0 && header.fid == segments.begin()->first) return {};
+  if (header.kind == SegmentKind::kMerged) return {};
+  if (result_.manifest.dropped.contains(header.previous_fid)) return {};
+  if (header.previous_fid == 0 && IsFirstLog(header.fid)) return {};
   const auto previous = segments.find(header.previous_fid);
   if (previous == segments.end() || !previous->second.sealed ||
-      std::next(previous)->first != header.fid ||
       previous->second.length != header.previous_length ||
       previous->second.crc != header.previous_crc) {
     return DataLoss(path + ": was written behind " + SegmentName(header.previous_fid) + " with " +
@@ -277,8 +303,9 @@ Status CreateManifest(DataDirectory& directory) {
   return directory.Sync();
 }
 
-Result<Recovered> Recover(DataDirectory& directory, bool adopt_copy, Index& index) {
-  return Recovery(directory, adopt_copy, index).Run();
+Result<Recovered> Recover(DataDirectory& directory, const Options& options, SegmentTable& segments,
+                          Index& index) {
+  return Recovery(directory, options, segments, index).Run();
 }
 
 }  // namespace weir::kv

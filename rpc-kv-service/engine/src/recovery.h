@@ -7,8 +7,10 @@
 
 #include "data_directory.h"
 #include "index.h"
+#include "loaded_keys.h"
 #include "manifest.h"
 #include "segment_log.h"
+#include "segment_table.h"
 
 namespace weir::kv {
 
@@ -16,16 +18,17 @@ struct Recovered {
   ManifestState manifest;
   std::uint64_t manifest_length = 0;
   std::unique_ptr<File> manifest_file;
-  SegmentPosition position;      // of the active segment
-  std::shared_ptr<File> active;  // null: there is none yet
+  SegmentPosition position;      // where the last log segment ends
+  std::shared_ptr<File> active;  // that segment, if it is open for writing; else null
   std::uint64_t last_seq = 0;
 };
 
 // Writes the MANIFEST of a new, empty store.
 Status CreateManifest(DataDirectory& directory);
 
-// Fills `index`. Refuses, changing nothing, if anything is missing or damaged: the message names
-// file and offset. `adopt_copy`: see Options.
-Result<Recovered> Recover(DataDirectory& directory, bool adopt_copy, Index& index);
+// Fills `segments` and `index`. Refuses, changing nothing, if anything is missing or damaged: the
+// message names file and offset.
+Result<Recovered> Recover(DataDirectory& directory, const Options& options, SegmentTable& segments,
+                          Index& index);
 
 }  // namespace weir::kv

@@ -27,6 +27,15 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   return bytes;
 }
 
+namespace {
+
+bool IsKnown(std::uint8_t kind) {
+  return kind == static_cast<std::uint8_t>(SegmentKind::kLog) ||
+         kind == static_cast<std::uint8_t>(SegmentKind::kMerged);
+}
+
+}  // namespace
+
 DecodedSegmentHeader DecodeSegmentHeader(std::string_view bytes) {
   DecodedSegmentHeader result;
   if (bytes.size() < kSegmentHeaderSize || bytes.substr(0, kMagic.size()) != kMagic) {
@@ -39,14 +48,14 @@ DecodedSegmentHeader DecodeSegmentHeader(std::string_view bytes) {
     return result;
   }
   const auto version = LoadFixed<std::uint32_t>(at + 8);
-  if (version != kSegmentVersion || at[12] != static_cast<char>(SegmentKind::kLog)) {
-    result.error = "is of version " + std::to_string(version) + ", kind " +
-                   std::to_string(static_cast<unsigned char>(at[12])) +
+  const auto kind = static_cast<std::uint8_t>(at[12]);
+  if (version != kSegmentVersion || !IsKnown(kind)) {
+    result.error = "is of version " + std::to_string(version) + ", kind " + std::to_string(kind) +
                    ", which this program does not know (a newer one wrote it)";
     return result;
   }
   SegmentHeader& header = result.header;
-  header.kind = SegmentKind::kLog;
+  header.kind = static_cast<SegmentKind>(kind);
   std::memcpy(header.store_id.data(), at + 16, header.store_id.size());
   header.fid = LoadFixed<std::uint64_t>(at + 32);
   header.previous_fid = LoadFixed<std::uint64_t>(at + 40);

@@ -18,7 +18,8 @@ inline constexpr std::size_t kSegmentHeaderSize = 64;
 inline constexpr std::uint32_t kSegmentVersion = 1;
 
 enum class SegmentKind : std::uint8_t {
-  kLog = 1,  // written by commits, in the order of their seq
+  kLog = 1,     // written by commits, in the order of their seq
+  kMerged = 2,  // written by a merge, in the order of keys; its header names no previous segment
 };
 
 struct SegmentHeader {

@@ -8,33 +8,29 @@
 
 namespace weir::kv {
 
-SegmentLog::SegmentLog(DataDirectory& directory, SegmentFiles& files, ManifestWriter manifest,
-                       const ManifestState& state, std::uint64_t segment_size)
+SegmentLog::SegmentLog(DataDirectory& directory, SegmentTable& segments, Manifest& manifest,
+                       const StoreId& store_id, std::uint64_t segment_size)
     : directory_(directory),
-      files_(files),
-      manifest_(std::move(manifest)),
-      store_id_(state.store_id),
-      segment_size_(segment_size),
-      next_fid_(state.next_fid) {
-  for (const auto& [fid, segment] : state.segments) counters_.sealed_bytes += segment.length;
-  counters_.segments = state.segments.size();
-}
+      segments_(segments),
+      manifest_(manifest),
+      store_id_(store_id),
+      segment_size_(segment_size) {}
 
-Status SegmentLog::Start(SegmentPosition position, std::shared_ptr<File> active,
+Status SegmentLog::Start(const SegmentPosition& position, std::shared_ptr<File> active,
                          std::uint64_t last_seq) {
   appended_seq_ = last_seq;
   counters_.durable_seq = last_seq;
-  if (active == nullptr) return Rotate();
   position_ = position;
+  if (active == nullptr) return Rotate();
+  slot_ = segments_.Find(position_.fid)->slot();
   file_ = std::move(active);
   counters_.active_bytes = position_.length;
-  files_.SetActive(position_.fid, file_);
   return {};
 }
 
 void SegmentLog::StartGroup(GroupBuffer& group) {
   pending_mark_end_ = 0;
-  group.Start(position_.fid, position_.length, position_.crc);
+  group.Start(position_.fid, slot_, position_.length, position_.crc);
 }
 
 bool SegmentLog::Fits(std::uint64_t bytes) const noexcept {
@@ -75,6 +71,11 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq) {
     counters_.durable_seq = appended_seq_;
     return status;
   }
+  if (last_seq != appended_seq_) {
+    if (position_.max_seq == 0) position_.min_seq = appended_seq_ + 1;
+    position_.max_seq = last_seq;
+  }
+  counters_.written_bytes += group.size();
   position_.length = group.end();
   position_.crc = group.segment_crc();
   counters_.active_bytes = position_.length;
@@ -102,22 +103,12 @@ Status SegmentLog::AppendEdit(const ManifestEdit& edit) {
   return !status.ok() && manifest_.broken() ? Fence(status) : status;
 }
 
-Result<std::uint64_t> SegmentLog::AllocateFid() {
-  if (reserved_fid_ == 0) {
-    if (Status status = AppendEdit(ManifestEdit().NextFid(next_fid_ + 1)); !status.ok()) {
-      return status;
-    }
-    reserved_fid_ = next_fid_++;
-  }
-  return std::exchange(reserved_fid_, 0);
-}
-
 Status SegmentLog::Rotate() {
   if (!fence_.ok()) return fence_;
   // The old segment is on disk before the first byte of the next one.
   if (Status status = Sync(); !status.ok()) return status;
-  const auto fid = AllocateFid();
-  if (!fid.ok()) return fid.status();
+  const auto fid = manifest_.AllocateFid();
+  if (!fid.ok()) return manifest_.broken() ? Fence(fid.status()) : fid.status();
   Status status = CreateNext(*fid);
   // Without its edit the file means nothing. If the edit may be on disk, the file has to stay.
   if (!status.ok() && fence_.ok())
@@ -142,20 +133,28 @@ Status SegmentLog::CreateNext(std::uint64_t fid) {
   if (Status status = (*file)->Sync(); !status.ok()) return Fence(status);
   if (Status status = directory_.Sync(); !status.ok()) return Fence(status);
   ManifestEdit edit;
-  if (position_.fid != 0) edit.Seal(position_.fid, position_.length, position_.crc.Value());
-  edit.Add(fid, SegmentKind::kLog).NextFid(next_fid_ + 1);
+  if (file_ != nullptr) edit.Seal(position_.fid, position_.length, position_.crc.Value());
+  edit.Add(fid, SegmentKind::kLog);
   if (Status status = AppendEdit(edit); !status.ok()) return status;
 
-  reserved_fid_ = next_fid_++;
-  counters_.sealed_bytes += position_.length;
-  ++counters_.segments;
+  if (file_ != nullptr) SealInTable();
   file_ = *std::move(file);
   position_ = {.fid = fid, .length = bytes.size(), .durable = bytes.size()};
   position_.crc.Extend(bytes);
   position_.mark_end = bytes.size();
   counters_.active_bytes = position_.length;
-  files_.SetActive(fid, file_);
+  slot_ = segments_.AddActive(fid, file_)->slot();
   return {};
+}
+
+void SegmentLog::SealInTable() {
+  SegmentFacts facts;
+  facts.fid = position_.fid;
+  facts.length = position_.length;
+  facts.crc = position_.crc.Value();
+  facts.min_seq = position_.min_seq;
+  facts.max_seq = position_.max_seq;
+  segments_.Seal(facts);
 }
 
 void SegmentLog::AddMark(GroupBuffer& group) {

@@ -8,7 +8,7 @@
 #include "data_directory.h"
 #include "group_buffer.h"
 #include "manifest.h"
-#include "segment_files.h"
+#include "segment_table.h"
 
 namespace weir::kv {
 
@@ -18,8 +18,10 @@ struct SegmentPosition {
   std::uint64_t fid = 0;  // 0: there is no active segment yet
   std::uint64_t length = 0;
   Crc32c crc{};
-  std::uint64_t durable = 0;   // bytes known to be on disk
-  std::uint64_t mark_end = 0;  // behind the last durable mark
+  std::uint64_t durable = 0;                     // bytes known to be on disk
+  std::uint64_t mark_end = 0;                    // behind the last durable mark
+  std::uint64_t min_seq = SegmentFacts::kNoSeq;  // of its commits; none: kNoSeq, 0
+  std::uint64_t max_seq = 0;
 };
 
 // One thread at a time, but for the counters.
@@ -29,9 +31,8 @@ struct SegmentPosition {
 class SegmentLog {
  public:
   struct Counters {
-    std::atomic<std::uint64_t> sealed_bytes{0};
     std::atomic<std::uint64_t> active_bytes{0};
-    std::atomic<std::uint64_t> segments{0};
+    std::atomic<std::uint64_t> written_bytes{0};
     std::atomic<std::uint64_t> syncs{0};
     std::atomic<std::uint64_t> sync_failures{0};
     std::atomic<std::uint64_t> groups{0};
@@ -39,12 +40,14 @@ class SegmentLog {
     std::atomic<bool> fenced{false};
   };
 
-  SegmentLog(DataDirectory& directory, SegmentFiles& files, ManifestWriter manifest,
-             const ManifestState& state, std::uint64_t segment_size);
+  SegmentLog(DataDirectory& directory, SegmentTable& segments, Manifest& manifest,
+             const StoreId& store_id, std::uint64_t segment_size);
 
-  // Goes on at `position` of `active`; without one, makes the first segment. `last_seq` is the
-  // newest commit in the segments.
-  Status Start(SegmentPosition position, std::shared_ptr<File> active, std::uint64_t last_seq);
+  // Goes on at `position` of `active`, which has a slot in the SegmentTable; without one, makes a
+  // new segment behind `position`, which is where the last log segment ends (fid 0: there is none).
+  // `last_seq` is the newest commit in the segments.
+  Status Start(const SegmentPosition& position, std::shared_ptr<File> active,
+               std::uint64_t last_seq);
 
   // Starts an empty group at the end of the active segment.
   void StartGroup(GroupBuffer& group);
@@ -57,8 +60,8 @@ class SegmentLog {
   // Bytes appended and not synced.
   std::uint64_t unsynced() const noexcept { return position_.length - position_.durable; }
 
-  // Appends a group begun by StartGroup; `last_seq` is its last commit. After a failure nothing of
-  // it is in the file, or the log is fenced.
+  // Appends a group begun by StartGroup with the commits up to `last_seq`. After a failure nothing
+  // of it is in the file, or the log is fenced.
   Status Append(GroupBuffer& group, std::uint64_t last_seq);
   Status Sync();
   // Seals the active segment and makes the next one.
@@ -71,20 +74,19 @@ class SegmentLog {
   const Counters& counters() const noexcept { return counters_; }
 
  private:
-  Result<std::uint64_t> AllocateFid();
   Status CreateNext(std::uint64_t fid);
+  void SealInTable();
   Status Fence(const Status& cause);
   Status AppendEdit(const ManifestEdit& edit);
 
   DataDirectory& directory_;
-  SegmentFiles& files_;
-  ManifestWriter manifest_;
+  SegmentTable& segments_;
+  Manifest& manifest_;
   const StoreId store_id_;
   const std::uint64_t segment_size_;
-  std::uint64_t next_fid_;
-  std::uint64_t reserved_fid_ = 0;  // below next_fid_ in MANIFEST and not used yet
   std::shared_ptr<File> file_;
   SegmentPosition position_;
+  std::uint32_t slot_ = 0;              // of the active segment
   std::uint64_t pending_mark_end_ = 0;  // of a mark in the group that is being built
   std::uint64_t appended_seq_ = 0;
   Status fence_;

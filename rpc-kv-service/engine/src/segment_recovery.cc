@@ -11,8 +11,8 @@ namespace {
 class Replay {
  public:
   Replay(File& file, const std::string& path, std::uint64_t fid, std::uint64_t file_size,
-         Index& index)
-      : path_(path), fid_(fid), index_(index), scanner_(file, fid, file_size) {}
+         LoadedKeys& keys)
+      : path_(path), fid_(fid), keys_(keys), scanner_(file, fid, file_size) {}
 
   Result<ReplayedSegment> Run(const SegmentHeader& header, std::string_view header_bytes,
                               const LiveSegment& live, std::uint64_t last_seq);
@@ -20,7 +20,7 @@ class Replay {
  private:
   struct BatchRecord {
     std::string key;
-    Version version;
+    LoadedKeys::Record record;
   };
 
   Status Damaged(std::uint64_t offset, std::string_view what) const {
@@ -34,7 +34,7 @@ class Replay {
 
   const std::string& path_;
   const std::uint64_t fid_;
-  Index& index_;
+  LoadedKeys& keys_;
   SegmentScanner scanner_;
   ReplayedSegment result_;
   Crc32c crc_;                      // up to the record before the current one
@@ -66,15 +66,10 @@ Result<ReplayedSegment> Replay::Run(const SegmentHeader& header, std::string_vie
 
 Status Replay::TakeRecord() {
   const RecordHead& head = scanner_.head();
-  if (head.has_expiry()) {
-    return FailedPrecondition(path_ + ": at offset " + std::to_string(scanner_.offset()) +
-                              ": the record has an expiry, which this version does not know; open "
-                              "the store with the newer program that wrote it");
-  }
   crc_.Extend(head.crc);
   const bool finishes = head.type() == RecordType::kTxnFinished;
   if (!batch_.empty() &&
-      ((!head.in_batch() && !finishes) || head.seq != batch_.front().version.seq)) {
+      ((!head.in_batch() && !finishes) || head.seq != batch_.front().record.seq)) {
     return Damaged(batch_start_, "a batch is not finished, and other records follow it");
   }
   switch (head.type()) {
@@ -86,19 +81,26 @@ Status Replay::TakeRecord() {
       break;
     case RecordType::kNormal:
     case RecordType::kDeleted: {
-      const Version version{{fid_, scanner_.offset(), static_cast<std::uint32_t>(head.size())},
-                            head.seq,
-                            head.type() == RecordType::kDeleted};
+      const LoadedKeys::Record record{.seq = head.seq,
+                                      .fid = fid_,
+                                      .offset = scanner_.offset(),
+                                      .size = static_cast<std::uint32_t>(head.size()),
+                                      .deleted = head.type() == RecordType::kDeleted,
+                                      .expires = head.has_expiry()};
       if (head.in_batch()) {
         if (batch_.empty()) batch_start_ = scanner_.offset();
-        batch_.push_back({std::string(scanner_.key()), version});
+        batch_.push_back({std::string(scanner_.key()), record});
         return {};
       }
-      index_.Load(scanner_.key(), version);
+      keys_.Load(scanner_.key(), record);
       break;
     }
   }
   result_.last_seq = std::max(result_.last_seq, head.seq);
+  if (head.type() != RecordType::kDurableMark) {
+    result_.position.min_seq = std::min(result_.position.min_seq, head.seq);
+    result_.position.max_seq = std::max(result_.position.max_seq, head.seq);
+  }
   result_.position.length = scanner_.end();
   result_.position.crc = crc_;
   return {};
@@ -110,7 +112,7 @@ Status Replay::TakeTxnFinished() {
   if (batch_.empty() || !TakeVarint(value, kMaxVarint64, count) || count != batch_.size()) {
     return Damaged(scanner_.offset(), "the end of a batch does not fit what is before it");
   }
-  for (const auto& [key, version] : batch_) index_.Load(key, version);
+  for (const auto& [key, record] : batch_) keys_.Load(key, record);
   batch_.clear();
   return {};
 }
@@ -156,7 +158,7 @@ Status Replay::JudgeTail(SegmentScanner::Step step, const LiveSegment& live,
 Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::uint64_t fid,
                                       std::uint64_t file_size, const LiveSegment& live,
                                       const StoreId& store_id, std::uint64_t last_seq,
-                                      Index& index) {
+                                      LoadedKeys& keys) {
   if (live.sealed && file_size != live.length) {
     return DataLoss(path + ": has " + std::to_string(file_size) +
                     " bytes, but MANIFEST has sealed " + std::to_string(live.length) +
@@ -174,7 +176,7 @@ Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::
     return DataLoss(path + ": at offset 0: belongs to store " + ToHex(header.store_id) + " as " +
                     SegmentName(header.fid) + "; restore the right file from a backup");
   }
-  return Replay(file, path, fid, file_size, index).Run(header, bytes, live, last_seq);
+  return Replay(file, path, fid, file_size, keys).Run(header, bytes, live, last_seq);
 }
 
 }  // namespace weir::kv

@@ -1,11 +1,11 @@
-// Replays one segment into the index and decides what its end is: whole, torn or damaged.
+// Reads all keys of one segment and decides what its end is: whole, torn or damaged.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "index.h"
+#include "loaded_keys.h"
 #include "manifest.h"
 #include "segment_log.h"
 #include "segment_scanner.h"
@@ -27,6 +27,6 @@ struct ReplayedSegment {
 Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::uint64_t fid,
                                       std::uint64_t file_size, const LiveSegment& live,
                                       const StoreId& store_id, std::uint64_t last_seq,
-                                      Index& index);
+                                      LoadedKeys& keys);
 
 }  // namespace weir::kv

@@ -1,51 +1,77 @@
 // Which states of the store somebody still looks at.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <set>
 #include <span>
-#include <vector>
 
-#include "group_buffer.h"
 #include "index.h"
 
 namespace weir::kv {
 
-// Makes commits visible and hands out snapshots, one at a time, so that a snapshot sees each commit
-// whole or not at all. A snapshot is the seq of the newest commit it sees. Thread-safe.
+// The one place that changes the index: makes commits visible, moves what a merge has moved, hands
+// out snapshots, one at a time, so that a snapshot sees each commit whole or not at all.
+// Thread-safe.
 class Snapshots {
  public:
+  struct Taken {
+    SnapshotId id;
+    std::uint64_t seq;  // of the newest commit it sees
+  };
+
   explicit Snapshots(Index& index) : index_(index) {}
 
   // Before anything else: what recovery has found.
   void Start(std::uint64_t last_seq) { visible_ = last_seq; }
 
-  void Publish(std::span<const GroupBuffer::Publication> publications, std::uint64_t last_seq) {
+  void Publish(std::span<const Change> changes, std::uint64_t last_seq) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, version] : publications) index_.Apply(key, version, live_);
+    index_.Apply(changes);
     visible_.store(last_seq, std::memory_order_release);
   }
 
-  std::uint64_t Acquire() {
+  void Relocate(std::span<Move> moves) {
     const std::lock_guard lock(mutex_);
-    live_.push_back(visible_);  // ascending, because commits are
-    return live_.back();
+    index_.Relocate(moves);
   }
 
-  void Release(std::uint64_t snapshot) {
+  Taken Acquire() {
     const std::lock_guard lock(mutex_);
-    live_.erase(std::lower_bound(live_.begin(), live_.end(), snapshot));
-    index_.Prune(live_);
+    index_.AddSnapshot(++last_id_);
+    live_.insert(last_id_);
+    return {last_id_, visible_};
+  }
+
+  void Release(SnapshotId id) {
+    const std::lock_guard lock(mutex_);
+    live_.erase(id);
+    index_.RemoveSnapshot(id);
+  }
+
+  // The id the next snapshot will have: all that are live have smaller ones.
+  SnapshotId next_id() const {
+    const std::lock_guard lock(mutex_);
+    return last_id_ + 1;
+  }
+  // True while a snapshot with an id below `id` lives.
+  bool AnyBelow(SnapshotId id) const {
+    const std::lock_guard lock(mutex_);
+    return !live_.empty() && *live_.begin() < id;
+  }
+  std::size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return live_.size();
   }
 
   std::uint64_t visible() const noexcept { return visible_.load(std::memory_order_acquire); }
 
  private:
   Index& index_;
-  std::mutex mutex_;
-  std::vector<std::uint64_t> live_;
+  mutable std::mutex mutex_;
+  SnapshotId last_id_ = 0;
+  std::set<SnapshotId> live_;
   std::atomic<std::uint64_t> visible_{0};
 };
 

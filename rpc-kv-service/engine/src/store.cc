@@ -7,6 +7,9 @@
 #include "record_reader.h"
 #include "recovery.h"
 #include "scan_iterator.h"
+#include "segment_log.h"
+#include "snapshot_handle.h"
+#include "wall_time.h"
 #include "weir/log.h"
 
 namespace weir::kv {
@@ -54,16 +57,20 @@ class Store::Engine {
   Engine(std::unique_ptr<DataDirectory> directory, Options options)
       : directory_(std::move(directory)),
         options_(std::move(options)),
-        snapshots_(index_),
-        files_(directory_->vfs(), directory_->path(), options_.max_open_files) {}
+        time_(options_.clock),
+        segments_(directory_->vfs(), directory_->path(), options_, epochs_),
+        index_(epochs_, segments_),
+        snapshots_(index_) {}
 
   Status Start() {
-    auto recovered = Recover(*directory_, options_.adopt_copy, index_);
+    auto recovered = Recover(*directory_, options_, segments_, index_);
     if (!recovered.ok()) return recovered.status();
-    id_ = ToHex(recovered->manifest.store_id);
-    log_.emplace(*directory_, files_,
-                 ManifestWriter(std::move(recovered->manifest_file), recovered->manifest_length),
-                 recovered->manifest, options_.segment_size);
+    const ManifestState& state = recovered->manifest;
+    id_ = ToHex(state.store_id);
+    time_.RaiseFloor(state.time_floor_ms);
+    manifest_.emplace(std::move(recovered->manifest_file), recovered->manifest_length,
+                      state.next_fid);
+    log_.emplace(*directory_, segments_, *manifest_, state.store_id, options_.segment_size);
     if (Status status =
             log_->Start(recovered->position, std::move(recovered->active), recovered->last_seq);
         !status.ok()) {
@@ -89,12 +96,28 @@ class Store::Engine {
     return {};
   }
 
-  Status Get(std::string_view key, std::string* value) {
+  // Gives the record of `key` to `use` while it may be read.
+  template <class Use>
+  Status Read(std::string_view key, const ReadOptions& options, Use use) {
     if (Status status = CheckOpen(); !status.ok()) return status;
-    const auto location = index_.Find(key);
+    const auto pin = epochs_.Enter();
+    const auto location = index_.Find(pin, key, IdOf(options.snapshot.get()));
     if (!location) return NotFound("no such key");
-    return ReadValue(files_, directory_->path(), *location, key, value);
+    std::string buffer;
+    RecordView record;
+    if (Status status = ReadRecord(segments_, *location, key, buffer, &record); !status.ok()) {
+      return status;
+    }
+    if (time_.Expired(record.expiry_ms)) return NotFound("no such key");
+    use(record);
+    return {};
   }
+
+  std::shared_ptr<const SnapshotHandle> TakeSnapshot() {
+    return std::make_shared<const SnapshotHandle>(snapshots_);
+  }
+
+  std::uint64_t WallMs() const { return time_.Now(); }
 
   void Submit(WriteRequest& request) { queue_->Submit(request); }
 
@@ -105,7 +128,10 @@ class Store::Engine {
   }
 
   std::unique_ptr<Iterator> Scan(ScanOptions options) {
-    return std::make_unique<ScanIterator>(index_, snapshots_, files_, directory_->path(),
+    auto snapshot = options.snapshot != nullptr
+                        ? std::static_pointer_cast<const SnapshotHandle>(options.snapshot)
+                        : TakeSnapshot();
+    return std::make_unique<ScanIterator>(index_, epochs_, segments_, time_, std::move(snapshot),
                                           std::move(options));
   }
 
@@ -113,10 +139,17 @@ class Store::Engine {
     const SegmentLog::Counters& log = log_->counters();
     Stats stats;
     stats.keys = index_.keys();
-    stats.live_bytes = index_.live_bytes();
-    stats.data_bytes = log.sealed_bytes + log.active_bytes;
-    stats.segments = log.segments;
-    stats.open_files = files_.open_files();
+    std::int64_t live = 0;
+    for (const auto& segment : segments_.List()) {
+      ++stats.segments;
+      live += segment->live_bytes();
+      stats.data_bytes += segment->sealed() ? segment->facts().length : log.active_bytes.load();
+    }
+    stats.live_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(live, 0));
+    const std::uint64_t headers = stats.segments * kSegmentHeaderSize;
+    stats.garbage_bytes = stats.data_bytes - std::min(stats.data_bytes, stats.live_bytes + headers);
+    stats.index_bytes = index_.memory_bytes();
+    stats.open_files = segments_.open_files();
     stats.pending_bytes = queue_->pending_bytes();
     stats.commits = committer_->commits();
     stats.groups = log.groups;
@@ -124,6 +157,8 @@ class Store::Engine {
     stats.sync_failures = log.sync_failures;
     stats.last_seq = snapshots_.visible();
     stats.durable_seq = log.durable_seq;
+    stats.written_bytes = log.written_bytes;
+    stats.snapshots = snapshots_.count();
     stats.fenced = log.fenced;
     return stats;
   }
@@ -132,13 +167,20 @@ class Store::Engine {
   const std::string& directory() const noexcept { return directory_->path(); }
 
  private:
+  static SnapshotId IdOf(const Snapshot* snapshot) {
+    return snapshot != nullptr ? static_cast<const SnapshotHandle*>(snapshot)->id() : kNewest;
+  }
+
   const std::unique_ptr<DataDirectory> directory_;
   const Options options_;
   std::string id_;
   std::atomic<bool> closed_{false};
+  WallTime time_;
+  Epochs epochs_;
+  SegmentTable segments_;
   Index index_;
   Snapshots snapshots_;
-  SegmentFiles files_;
+  std::optional<Manifest> manifest_;
   std::optional<SegmentLog> log_;
   std::optional<Committer> committer_;
   std::optional<CommitQueue> queue_;
@@ -176,18 +218,37 @@ Status Store::Close() {
 
 Result<std::string> Store::Get(std::string_view key) {
   std::string value;
-  if (Status status = engine_->Get(key, &value); !status.ok()) return status;
+  if (Status status = Get(key, &value); !status.ok()) return status;
   return value;
 }
 
-Status Store::Get(std::string_view key, std::string* value) {
-  return engine_->Get(key, value);
+Status Store::Get(std::string_view key, std::string* value, const ReadOptions& options) {
+  return engine_->Read(key, options,
+                       [value](const RecordView& record) { value->assign(record.value); });
+}
+
+Result<Entry> Store::GetEntry(std::string_view key, const ReadOptions& options) {
+  Entry entry;
+  Status status = engine_->Read(key, options, [&entry](const RecordView& record) {
+    entry.value.assign(record.value);
+    entry.seq = record.seq;
+    entry.expiry_ms = record.expiry_ms;
+  });
+  if (!status.ok()) return status;
+  return entry;
+}
+
+std::shared_ptr<const Snapshot> Store::GetSnapshot() {
+  return engine_->TakeSnapshot();
 }
 
 Status Store::Put(std::string_view key, std::string_view value, WriteOptions options) {
   if (Status status = CheckOperation(key, value); !status.ok()) return status;
   WriteRequest request;
   request.single = {.is_delete = false, .key = key, .value = value};
+  if (options.ttl.count() > 0) {
+    request.single->expiry_ms = engine_->WallMs() + static_cast<std::uint64_t>(options.ttl.count());
+  }
   request.bytes = key.size() + value.size();
   request.sync = options.sync;
   engine_->Submit(request);
@@ -227,6 +288,21 @@ void Store::Write(WriteBatch batch, WriteOptions options, WriteCallback callback
 
 std::unique_ptr<Iterator> Store::Scan(ScanOptions options) {
   return engine_->Scan(std::move(options));
+}
+
+Status Store::CompareAndSet(std::string_view key, const std::optional<std::string>& expected,
+                            std::string_view value, WriteOptions options) {
+  WriteBatch batch;
+  if (expected) {
+    batch.RequireValue(key, *expected);
+  } else {
+    batch.RequireAbsent(key);
+  }
+  const std::uint64_t expiry_ms =
+      options.ttl.count() > 0 ? engine_->WallMs() + static_cast<std::uint64_t>(options.ttl.count())
+                              : 0;
+  batch.PutUntil(key, value, expiry_ms);
+  return Write(batch, options);
 }
 
 Status Store::Flush() {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -54,6 +55,23 @@ class WriteCallback {
   std::unique_ptr<Concept> call_;
 };
 
+// The state of a store at one moment, for reading. Holds memory and disk space that newer writes
+// would free; given up by the store after Options::snapshot_ttl. Thread-safe. Must be destroyed
+// before its store.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  // The newest commit it sees.
+  virtual std::uint64_t seq() const noexcept = 0;
+};
+
+// All about one key.
+struct Entry {
+  std::string value;
+  std::uint64_t seq = 0;        // the commit that wrote it; for WriteBatch::RequireSeq
+  std::uint64_t expiry_ms = 0;  // when it vanishes, milliseconds since 1970; 0: never
+};
+
 // Which keys a scan visits: those that are >= start, < end and begin with prefix, in byte order.
 struct ScanOptions {
   std::string start{};      // inclusive; to go on behind a key, append one '\0' to it
@@ -61,10 +79,12 @@ struct ScanOptions {
   std::string prefix{};     // empty: any
   std::uint64_t limit = 0;  // most keys to visit; 0: all
   bool keys_only = false;   // true: values are not read, value() is empty
+  bool reverse = false;     // true: from the last key to the first
+  std::shared_ptr<const Snapshot> snapshot{};  // null: the state at the moment of the call
 };
 
-// A forward scan over the state at the moment Scan was called: later writes do not show, batches
-// show whole or not at all. One thread at a time. Must be destroyed before its store.
+// A scan over one state: later writes do not show, batches show whole or not at all. One thread at
+// a time. Must be destroyed before its store. Ends with ABORTED when its snapshot was given up.
 class Iterator {
  public:
   virtual ~Iterator() = default;
@@ -81,6 +101,8 @@ struct Stats {
   std::uint64_t live_bytes = 0;  // records that the index names
   std::uint64_t data_bytes = 0;  // all segments
   std::uint64_t segments = 0;
+  std::uint64_t garbage_bytes = 0;  // of data_bytes: what merging could free, headers aside
+  std::uint64_t index_bytes = 0;    // of memory
   std::uint64_t open_files = 0;     // segments open for reading
   std::uint64_t pending_bytes = 0;  // of writes waiting for their turn
   std::uint64_t commits = 0;        // since open
@@ -89,7 +111,18 @@ struct Stats {
   std::uint64_t sync_failures = 0;  // since open; one is enough to fence writes
   std::uint64_t last_seq = 0;       // the newest visible commit
   std::uint64_t durable_seq = 0;    // all commits up to this one are on disk
-  bool fenced = false;              // true: writes are refused until the store is opened again
+  std::uint64_t user_bytes = 0;     // keys and values of all writes since open
+  std::uint64_t written_bytes = 0;  // to data files since open, merges included
+  std::uint64_t merges = 0;         // finished since open
+  std::uint64_t merge_failures = 0;
+  std::uint64_t merged_bytes = 0;    // of segments that merges have dropped since open
+  std::uint64_t scrubbed_bytes = 0;  // read again in the background since open
+  std::uint64_t bad_records = 0;     // found by scrubbing, merging and reading since open
+  std::uint64_t snapshots = 0;       // that are held
+  std::uint64_t cache_hits = 0;      // of the value cache
+  std::uint64_t cache_misses = 0;
+  std::uint64_t first_change = 1;  // the change feed knows all commits from this one on
+  bool fenced = false;             // true: writes are refused until the store is opened again
 };
 
 // Thread-safe, but for Close. Errors of writes:
@@ -98,7 +131,9 @@ struct Stats {
 //                        was written, may be tried again
 //   UNKNOWN              the sync failed: the write may or may not be there after the next open;
 //                        the store takes no more writes
-//   FAILED_PRECONDITION  the store is closed, or fenced by an earlier failure (the message says)
+//   ABORTED              a condition of the batch does not hold: nothing was written
+//   FAILED_PRECONDITION  the store is closed, opened read-only, or fenced by an earlier failure
+//   (the message says)
 // A record that fails its checks on reading is DATA_LOSS, naming file and offset.
 class Store {
  public:
@@ -116,13 +151,19 @@ class Store {
   // NOT_FOUND if there is no such key.
   Result<std::string> Get(std::string_view key);
   // The same into a string of the caller's, whose memory is used again. Unchanged if it fails.
-  Status Get(std::string_view key, std::string* value);
+  Status Get(std::string_view key, std::string* value, const ReadOptions& options = {});
+  Result<Entry> GetEntry(std::string_view key, const ReadOptions& options = {});
+  std::shared_ptr<const Snapshot> GetSnapshot();
 
   // Blocking. Waits while more than max_pending_bytes are pending.
   Status Put(std::string_view key, std::string_view value, WriteOptions options = {});
   // Deleting a key that is not there is no error.
   Status Delete(std::string_view key, WriteOptions options = {});
   Status Write(const WriteBatch& batch, WriteOptions options = {}, Commit* commit = nullptr);
+  // Puts `value` if the key has the value `expected` (nothing: if it is absent); else ABORTED. By
+  // seq, or for several keys at a time: the conditions of WriteBatch.
+  Status CompareAndSet(std::string_view key, const std::optional<std::string>& expected,
+                       std::string_view value, WriteOptions options = {});
 
   // Asynchronous: returns at once. `callback` runs exactly once, on the thread that leads the
   // commit: the engine's writer thread or a thread inside a blocking write. It must not block and
@@ -135,6 +176,10 @@ class Store {
 
   // Makes everything that is visible now durable.
   Status Flush();
+
+  // Rewrites closed segments without their garbage, in key order; returns when it is done. Reads
+  // and writes go on. One merge runs at a time; a second call waits for the first.
+  Status Merge(const MergeOptions& options = {});
 
   Stats GetStats() const;
   // 32 hexadecimal digits, made at random when the store was created; never changes.
