@@ -40,10 +40,13 @@ std::shared_ptr<Segment> SegmentTable::AddActive(std::uint64_t fid, std::shared_
 }
 
 void SegmentTable::Seal(const SegmentFacts& facts) {
-  const std::lock_guard lock(mutex_);
-  Segment& segment = *segments_.at(facts.fid);
-  segment.facts_ = facts;
-  segment.sealed_.store(true, std::memory_order_release);
+  {
+    const std::lock_guard lock(mutex_);
+    Segment& segment = *segments_.at(facts.fid);
+    segment.facts_ = facts;
+    segment.sealed_.store(true, std::memory_order_release);
+  }
+  if (seal_listener_) seal_listener_();
 }
 
 std::shared_ptr<Segment> SegmentTable::AddSealed(const SegmentFacts& facts) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +29,9 @@ struct SegmentFacts {
   std::uint32_t crc = 0;           // the segment CRC
   std::uint64_t min_seq = kNoSeq;  // of its records; kNoSeq, 0: it has none
   std::uint64_t max_seq = 0;
+  // Of records that say a key is deleted, as far as it is known: garbage that only a merge together
+  // with all older segments can free.
+  std::uint64_t tombstone_bytes = 0;
 
   static constexpr std::uint64_t kNoSeq = ~std::uint64_t{0};
 };
@@ -66,6 +70,8 @@ class SegmentTable final : public SegmentUsage {
   std::shared_ptr<Segment> AddActive(std::uint64_t fid, std::shared_ptr<File> file);
   // The active segment is closed; `file` of AddActive is not needed any more.
   void Seal(const SegmentFacts& facts);
+  // `sealed` is called after every Seal from now on, on its thread. Before the first Seal.
+  void SetSealListener(std::function<void()> sealed) { seal_listener_ = std::move(sealed); }
   // A closed segment.
   std::shared_ptr<Segment> AddSealed(const SegmentFacts& facts);
 
@@ -111,6 +117,7 @@ class SegmentTable final : public SegmentUsage {
   std::uint32_t next_slot_ = 0;
   std::map<std::uint64_t, std::shared_ptr<Segment>> segments_;  // by fid
   std::vector<Dropped> dropped_;
+  std::function<void()> seal_listener_;
 };
 
 }  // namespace weir::kv
