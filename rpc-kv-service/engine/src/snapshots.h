@@ -2,12 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <set>
 #include <span>
 
 #include "index.h"
+#include "weir/kv/clock.h"
 
 namespace weir::kv {
 
@@ -30,6 +32,16 @@ class Snapshots {
     const std::lock_guard lock(mutex_);
     index_.Apply(changes);
     visible_.store(last_seq, std::memory_order_release);
+    if (waiting_ > 0) published_.notify_all();
+  }
+
+  // Waits until commit `seq` is visible. False: it was not by the deadline.
+  bool WaitVisible(std::uint64_t seq, Clock& clock, Clock::TimePoint deadline) {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    while (visible_ < seq && clock.Now() < deadline) clock.WaitUntil(lock, published_, deadline);
+    --waiting_;
+    return visible_ >= seq;
   }
 
   void Relocate(std::span<Move> moves) {
@@ -73,6 +85,8 @@ class Snapshots {
   SnapshotId last_id_ = 0;
   std::set<SnapshotId> live_;
   std::atomic<std::uint64_t> visible_{0};
+  std::uint64_t waiting_ = 0;  // threads in WaitVisible
+  std::condition_variable published_;
 };
 
 }  // namespace weir::kv

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "change_log.h"
 #include "commit_queue.h"
 #include "record_reader.h"
 #include "recovery.h"
@@ -60,7 +61,8 @@ class Store::Engine {
         time_(options_.clock),
         segments_(directory_->vfs(), directory_->path(), options_, epochs_),
         index_(epochs_, segments_),
-        snapshots_(index_) {}
+        snapshots_(index_),
+        changes_(directory_->vfs(), segments_, snapshots_) {}
 
   Status Start() {
     auto recovered = Recover(*directory_, options_, segments_, index_);
@@ -77,6 +79,7 @@ class Store::Engine {
       return status;
     }
     snapshots_.Start(recovered->last_seq);
+    changes_.RaiseFirst(state.change_floor);
     committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq);
     queue_.emplace(*committer_, options_.sync, options_.clock, options_.max_pending_bytes);
     return {};
@@ -135,6 +138,18 @@ class Store::Engine {
                                           std::move(options));
   }
 
+  Result<std::unique_ptr<ChangeFeed>> Changes(std::uint64_t from) {
+    if (Status status = CheckOpen(); !status.ok()) return status;
+    return changes_.Read(from);
+  }
+
+  Status WaitForCommit(std::uint64_t seq, std::chrono::milliseconds timeout) {
+    if (Status status = CheckOpen(); !status.ok()) return status;
+    if (snapshots_.WaitVisible(seq, *options_.clock, options_.clock->Now() + timeout)) return {};
+    return DeadlineExceeded("commit " + std::to_string(seq) + " did not come within " +
+                            std::to_string(timeout.count()) + " ms");
+  }
+
   Stats GetStats() const {
     const SegmentLog::Counters& log = log_->counters();
     Stats stats;
@@ -159,6 +174,7 @@ class Store::Engine {
     stats.durable_seq = log.durable_seq;
     stats.written_bytes = log.written_bytes;
     stats.snapshots = snapshots_.count();
+    stats.first_change = changes_.first();
     stats.fenced = log.fenced;
     return stats;
   }
@@ -180,6 +196,7 @@ class Store::Engine {
   SegmentTable segments_;
   Index index_;
   Snapshots snapshots_;
+  ChangeLog changes_;
   std::optional<Manifest> manifest_;
   std::optional<SegmentLog> log_;
   std::optional<Committer> committer_;
@@ -310,6 +327,14 @@ Status Store::Flush() {
   request.sync = Sync::kNow;
   engine_->Submit(request);
   return std::move(request.status);
+}
+
+Result<std::unique_ptr<ChangeFeed>> Store::Changes(std::uint64_t from_seq) {
+  return engine_->Changes(from_seq);
+}
+
+Status Store::WaitForCommit(std::uint64_t seq, std::chrono::milliseconds timeout) {
+  return engine_->WaitForCommit(seq, timeout);
 }
 
 Stats Store::GetStats() const {

@@ -9,6 +9,7 @@
 // Files, formats and the rules that keep data safe: docs/kv-engine.md.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +19,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weir/kv/change_feed.h"
 #include "weir/kv/options.h"
 #include "weir/kv/write_batch.h"
 #include "weir/status.h"
@@ -180,6 +182,13 @@ class Store {
   // Rewrites closed segments without their garbage, in key order; returns when it is done. Reads
   // and writes go on. One merge runs at a time; a second call waits for the first.
   Status Merge(const MergeOptions& options = {});
+
+  // The commits from `from_seq` on, see change_feed.h. OUT_OF_RANGE if a merge has already
+  // rewritten that one (Stats::first_change is the first that can be had), or if it is beyond the
+  // next one.
+  Result<std::unique_ptr<ChangeFeed>> Changes(std::uint64_t from_seq);
+  // Waits until commit `seq` is visible; DEADLINE_EXCEEDED if it is not by then.
+  Status WaitForCommit(std::uint64_t seq, std::chrono::milliseconds timeout);
 
   Stats GetStats() const;
   // 32 hexadecimal digits, made at random when the store was created; never changes.
