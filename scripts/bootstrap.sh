@@ -11,10 +11,12 @@ readonly kPackages=(
   libgtest-dev libgmock-dev libbenchmark-dev
   libzookeeper-java openjdk-17-jre-headless
 )
-# What bench-rpc measures weir against. Without them it is built all the same and says what is absent.
+# What bench-rpc and bench-engine measure weir against. Without them they are built all the same and
+# say what is absent.
 readonly kBenchmarkPackages=(
   libgrpc++-dev protobuf-compiler-grpc
   libthrift-dev thrift-compiler libboost-dev libevent-dev
+  libleveldb-dev librocksdb-dev liblmdb-dev
 )
 readonly kLibraries="CMake >= 3.25, Ninja, GCC >= 12 or Clang >= 14, pkg-config; Asio >= 1.22 \
 (standalone), Protobuf 3.21 with protoc and libprotoc, ZooKeeper C client (multi-threaded), xxHash, \
@@ -26,7 +28,7 @@ usage() {
 Usage: scripts/bootstrap.sh [--benchmarks] [--check | --list]
 Installs the Debian packages that weir needs to be built and tested and that are not there yet,
 with sudo when not root.
-  --benchmarks  also what bench-rpc measures weir against: gRPC and Thrift
+  --benchmarks  also what the benchmarks measure weir against: gRPC and Thrift; LevelDB, RocksDB, LMDB
   --check       install nothing; name what is missing and exit 1 if anything is
   --list        print all packages weir needs, one a line
   --help        print this

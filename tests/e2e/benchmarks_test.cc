@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -33,9 +35,9 @@ struct Ran {
   std::string errors;
 };
 
-Ran RunProgram(std::vector<std::string> argv) {
+Ran RunProgram(std::vector<std::string> argv, std::chrono::seconds patience = 60s) {
   Process process(std::move(argv));
-  const std::optional<int> code = process.Wait(60s);
+  const std::optional<int> code = process.Wait(patience);
   return {code.value_or(-1), process.Output(), process.Errors()};
 }
 
@@ -167,9 +169,85 @@ TEST(BenchCore, EveryBenchmarkRuns) {
   EXPECT_THAT(ran.output + ran.errors, ::testing::Not(HasSubstr("ERROR OCCURRED")));
 }
 
+#ifdef WEIR_BENCH_ENGINE
+TEST(BenchEngine, EveryCaseOfEveryContestantIsMeasuredOrNamedAsAbsent) {
+  const TempDir dir;
+  const std::string json = dir.Path("figures.json");
+  const std::string stores = dir.Path("stores");
+  std::filesystem::create_directory(stores);
+  const Ran ran = RunProgram(
+      {WEIR_BENCH_ENGINE, "--runs", "1", "--seconds", "0.01", "--keys", "1000", "--only",
+       "fill_seq,ram_seq,fill_random,read_random,read_threads,read_missing,read_zipf,scan,"
+       "scan_merged,overwrite,delete,batch_100,fill_threads,sync_1,fill_4k,read_4k,open,"
+       "written_fill,space",
+       "--dir", stores, "--json", json},
+      240s);
+  ASSERT_EQ(ran.code, 0) << ran.errors;
+  const nlohmann::json rows = nlohmann::json::parse(ReadFile(json));
+  for (const std::string name : {"weir", "leveldb", "rocksdb", "lmdb", "lmdb_map"}) {
+    SCOPED_TRACE(name);
+    auto fill = MetricsOf(rows, "fill_random")[name];
+    if (name != "weir" && fill.contains("absent")) {
+      EXPECT_THAT(ran.errors, HasSubstr("note: " + name + " is absent"));
+      EXPECT_THAT(ran.output, HasSubstr("absent ("));
+      continue;
+    }
+    for (const std::string the_case :
+         {"fill_seq", "fill_random", "read_random", "read_threads", "read_missing", "read_zipf",
+          "scan", "scan_merged", "overwrite", "delete", "batch_100", "fill_threads", "fill_4k",
+          "read_4k"}) {
+      SCOPED_TRACE(the_case);
+      auto metrics = MetricsOf(rows, the_case)[name];
+      EXPECT_GT(metrics["ops_per_s"], 0);
+      EXPECT_GT(metrics["cpu_us_per_op"], 0);
+    }
+    EXPECT_GT(MetricsOf(rows, "open")[name]["seconds"], 0);
+    EXPECT_GT(MetricsOf(rows, "space")[name]["bytes_per_byte"], 0.5);
+    EXPECT_TRUE(MetricsOf(rows, "ram_seq")[name].contains("anonymous_bytes_per_key"));
+    if (name != "weir") {
+      EXPECT_GT(MetricsOf(rows, "scan")["weir"]["ratio_to_" + name], 0);
+    }
+  }
+  auto weir = MetricsOf(rows, "open")["weir"];
+  EXPECT_EQ(weir["goal"], 0.12);
+  EXPECT_EQ(weir["met"], weir["seconds"] <= 0.12 ? 1 : 0);
+  EXPECT_THAT(ran.output, HasSubstr(" goals met"));
+  EXPECT_TRUE(std::filesystem::is_empty(stores)) << "stores are removed after use";
+}
+
+TEST(BenchEngine, ItsOwnOptionsAreNamedWhenTheyAreMistaken) {
+  for (const auto& [arguments, named] :
+       std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"--keys", "1"}, "--keys"},
+           {{"--value-size", "0"}, "--value-size"},
+           {{"--threads", "0"}, "--threads"},
+           {{"--contestants", "bdb"}, "weir, leveldb, rocksdb"},
+           {{"--dir", "/no-such-folder"}, "--dir: cannot make a directory in /no-such-folder"}}) {
+    SCOPED_TRACE(arguments[0]);
+    std::vector<std::string> argv = {WEIR_BENCH_ENGINE};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    const Ran ran = RunProgram(argv);
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_THAT(ran.errors, AllOf(HasSubstr("error: "), HasSubstr(named)));
+    EXPECT_EQ(std::count(ran.errors.begin(), ran.errors.end(), '\n'), 1) << ran.errors;
+  }
+}
+#endif
+
+// The programs that are there.
+std::vector<std::string> Programs() {
+  return {
+      WEIR_BENCH_RPC,
+      WEIR_BENCH_THREADS,
+#ifdef WEIR_BENCH_ENGINE
+      WEIR_BENCH_ENGINE,
+#endif
+  };
+}
+
 TEST(Benchmarks, AMistakenArgumentIsOneLineThatNamesItAndExitCode2) {
   const std::string nowhere = "/no-such-folder/figures.json";
-  for (const std::string program : {WEIR_BENCH_RPC, WEIR_BENCH_THREADS}) {
+  for (const std::string& program : Programs()) {
     for (const auto& [arguments, named] :
          std::vector<std::pair<std::vector<std::string>, std::string>>{
              {{"--only", "W9"}, "W9"},

@@ -1,0 +1,65 @@
+// weir's own engine.
+#include <algorithm>
+
+#include "engine/contestant.h"
+#include "weir/kv/store.h"
+
+namespace weir::bench {
+namespace {
+
+class Weir final : public Contestant {
+ public:
+  explicit Weir(const Tuning& tuning) : tuning_(tuning) {}
+
+  void Open(const std::string& directory, const Setup& setup) override {
+    kv::Options options;
+    options.sync.mode = setup.sync ? kv::SyncMode::kAlways : kv::SyncMode::kNone;
+    if (setup.rewrites_a_lot) options.segment_size = 16U << 20;
+    if (tuning_.segment_size != 0) options.segment_size = tuning_.segment_size;
+    auto opened = kv::Store::Open(directory, options);
+    Check("open", opened.status());
+    store_ = std::move(*opened);
+  }
+  void Close() override {
+    Check("close", store_->Close());
+    store_.reset();
+  }
+  void Put(std::string_view key, std::string_view value) override {
+    Check("put", store_->Put(key, value));
+  }
+  void Delete(std::string_view key) override { Check("delete", store_->Delete(key)); }
+  bool Get(std::string_view key, std::string* value) override {
+    const Status status = store_->Get(key, value);
+    if (status.code() == StatusCode::kNotFound) return false;
+    Check("get", status);
+    return true;
+  }
+  void Write(std::span<const KeyAndValue> batch) override {
+    batch_.Clear();
+    for (const auto& [key, value] : batch) batch_.Put(key, value);
+    Check("write", store_->Write(batch_));
+  }
+  void Scan(const std::function<void(std::string_view, std::string_view)>& visit) override {
+    const auto scan = store_->Scan({});
+    for (; scan->Valid(); scan->Next()) visit(scan->key(), scan->value());
+    Check("scan", scan->status());
+  }
+  bool Merge() override { return false; }
+
+ private:
+  static void Check(const char* what, const Status& status) {
+    if (!status.ok()) Die("weir", what, status.ToString());
+  }
+
+  const Tuning tuning_;
+  std::unique_ptr<kv::Store> store_;
+  kv::WriteBatch batch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Contestant> MakeWeir(const Tuning& tuning) {
+  return std::make_unique<Weir>(tuning);
+}
+
+}  // namespace weir::bench
