@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "engine_fixture.h"
+#include "weir/kv/testing/in_memory_vfs.h"
+#include "weir/kv/testing/recording_vfs.h"
 
 namespace weir::kv {
 namespace {
@@ -21,7 +23,7 @@ struct VfsCase {
 class VfsTest : public ::testing::TestWithParam<VfsCase> {
  protected:
   VfsTest() {
-    if (GetParam().name == std::string("Posix")) {
+    if (std::string_view(GetParam().name) == "Posix") {
       directory_ = temporary_.path();
     } else {
       directory_ = "/directory";
@@ -120,13 +122,28 @@ TEST_P(VfsTest, KnowsTheLimits) {
   EXPECT_GT(vfs_->MaxOpenFiles(), 2U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Implementations, VfsTest,
-                         ::testing::Values(VfsCase{"Posix", &PosixVfs},
-                                           VfsCase{"InMemory",
-                                                   []() -> std::shared_ptr<Vfs> {
-                                                     return std::make_shared<FaultVfs>();
-                                                   }}),
-                         [](const auto& tested) { return tested.param.name; });
+TEST_P(VfsTest, ADirectoryIsRenamedWithWhatIsInIt) {
+  ASSERT_TRUE(vfs_->CreateDirectory(At("old")).ok());
+  Make("old/file", "contents");
+  ASSERT_TRUE(vfs_->Rename(At("old"), At("new")).ok());
+  EXPECT_EQ((*vfs_->Map(At("new/file")))->bytes(), "contents");
+  EXPECT_FALSE(vfs_->RemoveDirectory(At("new")).ok());
+  ASSERT_TRUE(vfs_->Remove(At("new/file")).ok());
+  EXPECT_TRUE(vfs_->RemoveDirectory(At("new")).ok());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Implementations, VfsTest,
+    ::testing::Values(
+        VfsCase{"Posix", &PosixVfs},
+        VfsCase{"InMemory",
+                []() -> std::shared_ptr<Vfs> { return std::make_shared<InMemoryVfs>(); }},
+        VfsCase{"Fault", []() -> std::shared_ptr<Vfs> { return std::make_shared<FaultVfs>(); }},
+        VfsCase{"Recording",
+                []() -> std::shared_ptr<Vfs> {
+                  return std::make_shared<RecordingVfs>(std::make_shared<InMemoryVfs>());
+                }}),
+    [](const auto& tested) { return tested.param.name; });
 
 TEST(PosixVfs, ASharedLockInAReadOnlyDirectoryCreatesNothing) {
   if (::geteuid() == 0) GTEST_SKIP() << "nothing is read-only to root";

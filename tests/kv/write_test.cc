@@ -98,6 +98,11 @@ TEST_F(WriteTest, ManyThreadsShareGroupsAndLoseNothing) {
   constexpr int kThreads = 6;
   constexpr int kWrites = 300;
   std::atomic<int> completed = 0;
+  const auto check = [&](const std::string& key) {
+    const auto value = store->Get(key);
+    EXPECT_TRUE(value.ok() && *value == key) << key << ": " << value.status().ToString();
+    ++completed;
+  };
   {
     std::vector<std::jthread> threads;
     for (int t = 0; t < kThreads; ++t) {
@@ -106,13 +111,11 @@ TEST_F(WriteTest, ManyThreadsShareGroupsAndLoseNothing) {
           const std::string key = std::to_string(t) + "/" + std::to_string(i);
           if (t % 2 == 0) {
             EXPECT_TRUE(store->Put(key, key).ok());
-            EXPECT_EQ(*store->Get(key), key);
-            ++completed;
+            check(key);
           } else {
             store->Write(One(key, key), {}, [&, key](const Status& status, const Commit&) {
               EXPECT_TRUE(status.ok());
-              EXPECT_EQ(*store->Get(key), key);
-              ++completed;
+              check(key);
             });
           }
         }

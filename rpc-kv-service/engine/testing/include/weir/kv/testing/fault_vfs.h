@@ -1,80 +1,74 @@
-// A file system in memory for tests of what must never happen: calls that fail, writes that end in
-// the middle, and crashes that take everything that was not synced.
-//
-// It remembers, beside what a program sees, what a disk would hold: the contents of a file at its
-// last Sync, and the names in a directory at its last SyncDirectory. As on Linux, data whose Sync
-// has failed is gone for later Syncs, although reads still show it until DropCache.
+// Makes calls of an InMemoryVfs fail: the n-th of a kind on a path, once or from then on; writes in
+// the middle; all of them at once, as when the process is killed.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 
+#include "weir/kv/testing/call.h"
+#include "weir/kv/testing/in_memory_vfs.h"
 #include "weir/kv/vfs.h"
 
 namespace weir::kv {
 
-// The calls that change something, or that promise it to be durable.
-enum class Call : std::uint8_t {
-  kCreate,  // Open with kCreateNew
-  kWrite,
-  kSync,
-  kTruncate,
-  kRename,
-  kRemove,
-  kSyncDirectory,
-  kCreateDirectory,
-  kLink,
-  kAllocate,
+// What happens to a call. A failing sync loses the data that it should have written, as on Linux.
+struct Fault {
+  // kInternal: EIO; kResourceExhausted: ENOSPC; kUnavailable: EMFILE
+  StatusCode code = StatusCode::kInternal;
+  double written = 0;  // of a failing write: the part that is written, 0..1
 };
 
-// What happens to a call.
-struct Fault {
-  StatusCode code = StatusCode::kInternal;  // kInternal: EIO; kResourceExhausted: ENOSPC
-  double written = 0;                       // of a failing write: the part that is written, 0..1
+// Which calls fail.
+struct FailingCall {
+  std::optional<Call> call{};  // without: any that changes something
+  std::string path{};          // what the path contains
+  std::uint64_t nth = 0;       // of those with this kind and path, counted from Fail on
+  bool from_then_on = false;   // false: only the nth
+  Fault fault{};
 };
 
 // Thread-safe.
 class FaultVfs final : public Vfs {
  public:
-  FaultVfs();
+  using Unsynced = kv::Unsynced;
+
+  // Over `files`; null: over an empty InMemoryVfs.
+  explicit FaultVfs(std::shared_ptr<InMemoryVfs> files = nullptr);
   ~FaultVfs() override;
 
+  // From now on this fails too.
+  void Fail(FailingCall failing);
   // Asked before every changing call, with its number (from 0 on), kind and path; a Fault makes it
   // fail. Runs under the lock of this object: it must not call it.
   using Plan =
       std::function<const Fault*(std::uint64_t number, Call call, const std::string& path)>;
   void SetPlan(Plan plan);
-  // From call `number` on everything fails: the process is dead. What a crash leaves is then asked
-  // of CrashImage.
+  // Ends all that Fail and SetPlan have asked for.
+  void Heal();
+  // From changing call `number` on all of them fail: the process is dead. What a crash leaves is
+  // then asked of CrashImage.
   void KillAt(std::uint64_t number);
   // Changing calls so far.
   std::uint64_t calls() const;
 
-  // What of the data that was not synced a crash leaves.
-  enum class Unsynced : std::uint8_t {
-    kDropped,     // nothing, as after a power cut
-    kPartlyKept,  // of appended bytes a random first part; of names in directories random ones
-    kKept,        // all, in the cache as before, as after kill -9
-  };
-  // A new file system that holds what is there after a crash now; nothing is locked, no plan is
-  // set.
-  std::unique_ptr<FaultVfs> CrashImage(Unsynced unsynced, std::mt19937_64& random) const;
-  // A copy of all that a program sees, nothing locked, everything synced.
-  std::unique_ptr<FaultVfs> Clone() const;
+  // The files below, where no call fails.
+  InMemoryVfs& files() noexcept { return *files_; }
+  const InMemoryVfs& files() const noexcept { return *files_; }
 
-  // Contents by path, as a program sees them, for tests that look at or damage files.
-  std::string Contents(const std::string& path) const;
-  bool Exists(const std::string& path) const;
-  // Creates or replaces a file, synced. Keeps the inode of one that is there.
-  void SetContents(const std::string& path, std::string contents);
+  // What InMemoryVfs has under these names; no fault is set in the images.
+  std::unique_ptr<FaultVfs> CrashImage(Unsynced unsynced, std::mt19937_64& random) const;
+  std::unique_ptr<FaultVfs> Clone() const;
+  std::string Contents(const std::string& path) const { return files_->Contents(path); }
+  bool Exists(const std::string& path) const { return files_->Exists(path); }
+  void SetContents(const std::string& path, std::string contents) {
+    files_->SetContents(path, std::move(contents));
+  }
 
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override;
-  // A copy of the contents at that moment.
   Result<std::unique_ptr<Mapping>> Map(const std::string& path) override;
   Result<std::vector<std::string>> List(const std::string& directory) override;
   Status CreateDirectory(const std::string& path) override;
@@ -90,15 +84,11 @@ class FaultVfs final : public Vfs {
                                          LockMode mode = LockMode::kExclusive) override;
 
  private:
-  struct Node;
-  struct Shared;
+  class Faults;
   class OpenFile;
-  class HeldLock;
-  class CopiedMapping;
 
-  std::unique_ptr<FaultVfs> Copy() const;
-
-  const std::shared_ptr<Shared> shared_;
+  const std::shared_ptr<InMemoryVfs> files_;
+  const std::shared_ptr<Faults> faults_;
 };
 
 }  // namespace weir::kv
