@@ -15,7 +15,7 @@ Status BadRecord(const SegmentTable& segments, const Location& location, std::st
 }  // namespace
 
 Status ReadRecord(const SegmentTable& segments, const Location& location, std::string_view key,
-                  std::string& buffer, RecordView* record) {
+                  ReadBuffer& buffer, RecordView* record) {
   std::string_view bytes;
   if (Status status = segments.Read(location, buffer, &bytes); !status.ok()) return status;
   const auto head = DecodeRecordHead(bytes.substr(0, kMaxRecordHead), location.size);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 #include "location.h"
@@ -18,8 +17,8 @@ struct RecordView {
 
 // The record of `key`, which lies at `location`. DATA_LOSS, naming file and offset, if another or a
 // damaged record is there. `buffer` is memory that may be used. Thread-safe; see SegmentTable::Read
-// for what must be held.
+// for what must be held, and for UNAVAILABLE.
 Status ReadRecord(const SegmentTable& segments, const Location& location, std::string_view key,
-                  std::string& buffer, RecordView* record);
+                  ReadBuffer& buffer, RecordView* record);
 
 }  // namespace weir::kv

@@ -41,7 +41,7 @@ class ScanIterator final : public Iterator {
   IndexPortion portion_;
   std::size_t at_ = 0;
   bool more_ = true;  // behind the portion
-  std::string buffer_;
+  ReadBuffer buffer_;
   std::string_view value_;
   Status status_;
   bool valid_ = false;

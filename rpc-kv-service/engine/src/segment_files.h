@@ -1,43 +1,81 @@
-// Open segments for reading, a bounded number of them.
+// Files of segments that are read by system calls, a bounded number of them open.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <shared_mutex>
+#include <mutex>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
+#include "epoch.h"
 #include "weir/kv/vfs.h"
 
 namespace weir::kv {
 
-// Thread-safe. A file that is evicted stays open for those who hold it.
+// A segment's file, as its readers find it: without a lock, and writing to no memory that others
+// read. What Get gives may be used until the pin ends.
+class SegmentFile {
+ public:
+  // With a pin of Epochs. Null: it has to be opened.
+  File* Get() noexcept {
+    // Written once between two rounds of the clock, not by every read.
+    if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
+    return file_.load(std::memory_order_acquire);
+  }
+
+ private:
+  friend class SegmentFiles;
+  std::atomic<File*> file_{nullptr};
+  std::atomic<bool> used_{false};
+};
+
+// Keeps at most so many files open; closes one that was not used lately (CLOCK) for the next.
+// Thread-safe.
 class SegmentFiles {
  public:
-  SegmentFiles(Vfs& vfs, std::string directory, std::size_t most)
-      : vfs_(vfs), directory_(std::move(directory)), most_(most) {}
+  // `most` is lowered to half of what the process may open: the rest is for others.
+  SegmentFiles(Vfs& vfs, std::size_t most);
 
-  // The segment, opened now if need be. Out of descriptors: closes others and tries again.
-  Result<std::shared_ptr<File>> Get(std::uint64_t fid);
-  // The segment that is being written: never evicted, until the next one takes its place.
-  void SetActive(std::uint64_t fid, std::shared_ptr<File> file);
+  // With a pin: opens the file at `path` unless it is open. UNAVAILABLE if there is no descriptor
+  // to be had: end the pin, call MakeRoom, try again.
+  Result<File*> Open(const std::string& path, SegmentFile& segment);
+  // `segment` is read through `file` from now on; it stays open until Release or Close.
+  void Keep(SegmentFile& segment, std::shared_ptr<File> file);
+  // The file of Keep may be closed for others from now on.
+  void Release(SegmentFile& segment);
+  // Closes the segment's file, if it is open, when its readers have left.
+  void Close(SegmentFile& segment);
+
+  // Without a pin: closes files, so that others can be opened. Waits a moment if it can close none.
+  void MakeRoom();
+  // Closes what was put aside and has no readers any more.
+  void CloseUnused();
   std::size_t open_files() const;
 
  private:
-  struct Entry {
+  struct Opened {
+    SegmentFile* segment;
     std::shared_ptr<File> file;
-    std::atomic<std::uint64_t> last_use{0};
+    bool kept;
   };
-  void Evict(std::size_t down_to);  // mutex_ held
+  struct Closing {
+    std::uint64_t epoch;  // its readers came in that one or before
+    std::shared_ptr<File> file;
+  };
+
+  // With mutex_ held.
+  std::vector<Opened>::iterator Find(const SegmentFile& segment);
+  bool Evict();  // false: there is none that may be closed
+  void PutAside(std::size_t at);
+  std::vector<std::shared_ptr<File>> TakeUnused();  // to be closed without mutex_
 
   Vfs& vfs_;
-  const std::string directory_;
   const std::size_t most_;
-  mutable std::shared_mutex mutex_;
-  std::unordered_map<std::uint64_t, Entry> files_;
-  std::uint64_t active_fid_ = 0;
-  std::atomic<std::uint64_t> uses_{0};
+  mutable std::mutex mutex_;
+  std::vector<Opened> open_;
+  std::size_t hand_ = 0;  // of the clock, in open_
+  std::vector<Closing> closing_;
 };
 
 }  // namespace weir::kv

@@ -18,6 +18,8 @@ namespace {
 
 // Smaller ones would be little more than headers and syncs.
 constexpr std::uint64_t kMinSegmentSize = 4096;
+// Of reading a key while the process has no file descriptor left, a millisecond apart or more.
+constexpr int kReadAttempts = 50;
 
 Status CheckOptions(const Options& options) {
   if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize) {
@@ -103,17 +105,13 @@ class Store::Engine {
   template <class Use>
   Status Read(std::string_view key, const ReadOptions& options, Use use) {
     if (Status status = CheckOpen(); !status.ok()) return status;
-    const auto pin = epochs_.Enter();
-    const auto location = index_.Find(pin, key, IdOf(options.snapshot.get()));
-    if (!location) return NotFound("no such key");
-    std::string buffer;
-    RecordView record;
-    if (Status status = ReadRecord(segments_, *location, key, buffer, &record); !status.ok()) {
-      return status;
+    const SnapshotId snapshot = IdOf(options.snapshot.get());
+    ReadBuffer buffer;
+    for (int attempt = 1;; ++attempt) {
+      Status status = ReadOnce(key, snapshot, buffer, use);
+      if (status.code() != StatusCode::kUnavailable || attempt == kReadAttempts) return status;
+      segments_.MakeRoom();
     }
-    if (time_.Expired(record.expiry_ms)) return NotFound("no such key");
-    use(record);
-    return {};
   }
 
   std::shared_ptr<const SnapshotHandle> TakeSnapshot() {
@@ -183,6 +181,20 @@ class Store::Engine {
   const std::string& directory() const noexcept { return directory_->path(); }
 
  private:
+  template <class Use>
+  Status ReadOnce(std::string_view key, SnapshotId snapshot, ReadBuffer& buffer, Use& use) {
+    const auto pin = epochs_.Enter();
+    const auto location = index_.Find(pin, key, snapshot);
+    if (!location) return NotFound("no such key");
+    RecordView record;
+    if (Status status = ReadRecord(segments_, *location, key, buffer, &record); !status.ok()) {
+      return status;
+    }
+    if (time_.Expired(record.expiry_ms)) return NotFound("no such key");
+    use(record);
+    return {};
+  }
+
   static SnapshotId IdOf(const Snapshot* snapshot) {
     return snapshot != nullptr ? static_cast<const SnapshotHandle*>(snapshot)->id() : kNewest;
   }
