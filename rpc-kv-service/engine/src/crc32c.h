@@ -9,6 +9,12 @@ namespace weir::kv {
 // A running checksum: Crc32c().Extend(a).Extend(b).Value() is the CRC32C of a followed by b.
 class Crc32c {
  public:
+  // The checksum of what has this value, to be extended by what follows.
+  static Crc32c Of(std::uint32_t value) noexcept {
+    Crc32c crc;
+    crc.state_ = ~value;
+    return crc;
+  }
   Crc32c& Extend(std::string_view bytes) noexcept;
   Crc32c& Extend(std::uint32_t value) noexcept;  // as 4 little-endian bytes
   Crc32c& Extend(std::uint64_t value) noexcept;  // as 8 little-endian bytes

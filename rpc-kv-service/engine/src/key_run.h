@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "weir/status.h"
+
 namespace weir::kv {
 
 // The newest record of a key in one segment.
@@ -22,9 +24,11 @@ class KeyRun {
   virtual ~KeyRun() = default;
   // Goes to the first entry >= key; only before the first Next.
   virtual void Seek(std::string_view key) = 0;
-  // Goes to the next entry (at first: to the first). False: there is none.
+  // Goes to the next entry (at first: to the first). False: there is none, or, if status() is not
+  // OK, the run cannot be read on and all that it said must be forgotten.
   virtual bool Next() = 0;
   virtual const RunEntry& entry() const noexcept = 0;
+  virtual const Status& status() const noexcept = 0;
 };
 
 }  // namespace weir::kv

@@ -4,7 +4,8 @@
 #include <cstring>
 #include <random>
 
-#include "segment_recovery.h"
+#include "index_loading.h"
+#include "segment_run.h"
 #include "weir/log.h"
 
 namespace weir::kv {
@@ -46,7 +47,7 @@ class Recovery {
   const Options& options_;
   SegmentTable& segments_;
   Index& index_;
-  LoadedKeys keys_;
+  std::vector<SegmentToLoad> loads_;
   Recovered result_;
   std::uint64_t manifest_size_ = 0;
   bool is_copy_ = false;
@@ -148,15 +149,7 @@ Status Recovery::ReplayAll() {
   for (const auto& [fid, live] : result_.manifest.segments) {
     if (Status status = Replay(fid, live); !status.ok()) return status;
   }
-  IndexBuilder builder;
-  for (const auto& [key, record] : keys_.records()) {
-    if (record.deleted) continue;
-    builder.Add(key, {.slot = segments_.Find(record.fid)->slot(),
-                      .size = record.size,
-                      .offset = record.offset,
-                      .expires = record.expires});
-  }
-  index_.Load({&builder, 1});
+  LoadIndex(loads_, 1, index_);
   return {};
 }
 
@@ -177,9 +170,10 @@ Status Recovery::Replay(std::uint64_t fid, const LiveSegment& live) {
   }
   const auto size = (*file)->Size();
   if (!size.ok()) return size.status();
-  auto replayed = ReplaySegment(**file, path, fid, *size, live, result_.manifest.store_id,
-                                result_.last_seq, keys_);
-  if (!replayed.ok()) return replayed.status();
+  auto scanned =
+      ScanSegment(**file, path, fid, *size, live, result_.manifest.store_id, result_.last_seq);
+  if (!scanned.ok()) return scanned.status();
+  ReplayedSegment* replayed = &scanned->replayed;
   if (Status status = CheckChain(path, replayed->header); !status.ok()) return status;
   result_.last_seq = std::max(result_.last_seq, replayed->last_seq);
   if (live.sealed) {
@@ -200,6 +194,7 @@ Status Recovery::Replay(std::uint64_t fid, const LiveSegment& live) {
     active_size_ = *size;
     active_torn_ = std::move(replayed->torn);
   }
+  loads_.push_back({scanned->hint, segments_.Find(fid)->slot()});
   return {};
 }
 

@@ -7,7 +7,6 @@
 
 #include "data_directory.h"
 #include "index.h"
-#include "loaded_keys.h"
 #include "manifest.h"
 #include "segment_log.h"
 #include "segment_table.h"

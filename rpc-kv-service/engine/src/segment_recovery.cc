@@ -11,18 +11,13 @@ namespace {
 class Replay {
  public:
   Replay(File& file, const std::string& path, std::uint64_t fid, std::uint64_t file_size,
-         LoadedKeys& keys)
+         SegmentKeys& keys)
       : path_(path), fid_(fid), keys_(keys), scanner_(file, fid, file_size) {}
 
   Result<ReplayedSegment> Run(const SegmentHeader& header, std::string_view header_bytes,
                               const LiveSegment& live, std::uint64_t last_seq);
 
  private:
-  struct BatchRecord {
-    std::string key;
-    LoadedKeys::Record record;
-  };
-
   Status Damaged(std::uint64_t offset, std::string_view what) const {
     return DataLoss(path_ + ": at offset " + std::to_string(offset) + ": " + std::string(what) +
                     "; nothing was changed: restore this file from a backup");
@@ -34,11 +29,14 @@ class Replay {
 
   const std::string& path_;
   const std::uint64_t fid_;
-  LoadedKeys& keys_;
+  SegmentKeys& keys_;
   SegmentScanner scanner_;
   ReplayedSegment result_;
-  Crc32c crc_;                      // up to the record before the current one
-  std::vector<BatchRecord> batch_;  // of the batch that is not finished yet
+  Crc32c crc_;  // up to the record before the current one
+  // The batch that is not finished yet: its first record's place in keys_, its records' number.
+  std::size_t batch_first_ = 0;
+  std::uint64_t batch_count_ = 0;
+  std::uint64_t batch_seq_ = 0;
   std::uint64_t batch_start_ = 0;
   std::uint64_t durable_ = 0;  // as the last durable mark says
 };
@@ -68,8 +66,7 @@ Status Replay::TakeRecord() {
   const RecordHead& head = scanner_.head();
   crc_.Extend(head.crc);
   const bool finishes = head.type() == RecordType::kTxnFinished;
-  if (!batch_.empty() &&
-      ((!head.in_batch() && !finishes) || head.seq != batch_.front().record.seq)) {
+  if (batch_count_ != 0 && ((!head.in_batch() && !finishes) || head.seq != batch_seq_)) {
     return Damaged(batch_start_, "a batch is not finished, and other records follow it");
   }
   switch (head.type()) {
@@ -81,18 +78,18 @@ Status Replay::TakeRecord() {
       break;
     case RecordType::kNormal:
     case RecordType::kDeleted: {
-      const LoadedKeys::Record record{.seq = head.seq,
-                                      .fid = fid_,
-                                      .offset = scanner_.offset(),
-                                      .size = static_cast<std::uint32_t>(head.size()),
-                                      .deleted = head.type() == RecordType::kDeleted,
-                                      .expires = head.has_expiry()};
-      if (head.in_batch()) {
-        if (batch_.empty()) batch_start_ = scanner_.offset();
-        batch_.push_back({std::string(scanner_.key()), record});
-        return {};
+      if (head.in_batch() && batch_count_++ == 0) {
+        batch_first_ = keys_.size();
+        batch_seq_ = head.seq;
+        batch_start_ = scanner_.offset();
       }
-      keys_.Load(scanner_.key(), record);
+      keys_.Add({.key = scanner_.key(),
+                 .seq = head.seq,
+                 .offset = scanner_.offset(),
+                 .size = static_cast<std::uint32_t>(head.size()),
+                 .deleted = head.type() == RecordType::kDeleted,
+                 .expires = head.has_expiry()});
+      if (head.in_batch()) return {};
       break;
     }
   }
@@ -109,11 +106,10 @@ Status Replay::TakeRecord() {
 Status Replay::TakeTxnFinished() {
   std::string_view value = scanner_.value();
   std::uint64_t count = 0;
-  if (batch_.empty() || !TakeVarint(value, kMaxVarint64, count) || count != batch_.size()) {
+  if (batch_count_ == 0 || !TakeVarint(value, kMaxVarint64, count) || count != batch_count_) {
     return Damaged(scanner_.offset(), "the end of a batch does not fit what is before it");
   }
-  for (const auto& [key, record] : batch_) keys_.Load(key, record);
-  batch_.clear();
+  batch_count_ = 0;
   return {};
 }
 
@@ -131,7 +127,7 @@ Status Replay::TakeDurableMark() {
 Status Replay::JudgeTail(SegmentScanner::Step step, const LiveSegment& live,
                          std::uint64_t last_seq) {
   const bool bad = step == SegmentScanner::Step::kBad;
-  if (!bad && batch_.empty()) return {};
+  if (!bad && batch_count_ == 0) return {};
   const std::uint64_t at = scanner_.offset();
   const std::string what =
       bad ? "the record is damaged" : "the file ends inside a batch that was not finished";
@@ -149,6 +145,7 @@ Status Replay::JudgeTail(SegmentScanner::Step step, const LiveSegment& live,
                              std::to_string(**behind));
     }
   }
+  if (batch_count_ != 0) keys_.Truncate(batch_first_);
   result_.torn = bad ? "the last write was cut off" : "the last batch was cut off";
   return {};
 }
@@ -158,7 +155,7 @@ Status Replay::JudgeTail(SegmentScanner::Step step, const LiveSegment& live,
 Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::uint64_t fid,
                                       std::uint64_t file_size, const LiveSegment& live,
                                       const StoreId& store_id, std::uint64_t last_seq,
-                                      LoadedKeys& keys) {
+                                      SegmentKeys& keys) {
   if (live.sealed && file_size != live.length) {
     return DataLoss(path + ": has " + std::to_string(file_size) +
                     " bytes, but MANIFEST has sealed " + std::to_string(live.length) +
@@ -175,6 +172,11 @@ Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::
   if (header.store_id != store_id || header.fid != fid) {
     return DataLoss(path + ": at offset 0: belongs to store " + ToHex(header.store_id) + " as " +
                     SegmentName(header.fid) + "; restore the right file from a backup");
+  }
+  if (header.kind != live.kind) {
+    return DataLoss(path +
+                    ": at offset 0: is of another kind than MANIFEST says; restore the right "
+                    "file from a backup");
   }
   return Replay(file, path, fid, file_size, keys).Run(header, bytes, live, last_seq);
 }

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "loaded_keys.h"
 #include "manifest.h"
+#include "segment_keys.h"
 #include "segment_log.h"
 #include "segment_scanner.h"
 
@@ -27,6 +27,6 @@ struct ReplayedSegment {
 Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::uint64_t fid,
                                       std::uint64_t file_size, const LiveSegment& live,
                                       const StoreId& store_id, std::uint64_t last_seq,
-                                      LoadedKeys& keys);
+                                      SegmentKeys& keys);
 
 }  // namespace weir::kv
