@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine_fixture.h"
+#include "manual_clock.h"
 
 namespace weir::kv {
 namespace {
@@ -210,30 +211,6 @@ TEST_F(WriteTest, FlushMakesDurableWhatIsVisible) {
   std::shared_ptr<FaultVfs> image = vfs_->CrashImage(FaultVfs::Unsynced::kDropped, random);
   EXPECT_EQ(*MustOpen(kDirectory, InMemory(image))->Get("k"), "v");
 }
-
-// A clock that stands still until it is told to move.
-class ManualClock final : public Clock {
- public:
-  TimePoint Now() const override {
-    const std::lock_guard lock(mutex_);
-    return now_;
-  }
-  std::uint64_t WallMs() const override { return 0; }
-  void WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& wake,
-                 TimePoint deadline) override {
-    if (Now() >= deadline) return;
-    // Real time only bounds how late an advance is noticed.
-    wake.wait_for(lock, std::chrono::milliseconds(1));
-  }
-  void Advance(std::chrono::milliseconds by) {
-    const std::lock_guard lock(mutex_);
-    now_ += by;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  TimePoint now_{};
-};
 
 TEST_F(WriteTest, TheIntervalSyncsWithoutAnotherWrite) {
   auto clock = std::make_shared<ManualClock>();

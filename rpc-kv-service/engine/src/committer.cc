@@ -31,92 +31,117 @@ std::uint64_t EncodedSize(const WriteRequest& request, std::uint64_t seq) {
 
 }  // namespace
 
-void Committer::Run(std::span<WriteRequest* const> requests) {
-  while (!requests.empty()) requests = requests.subspan(RunPart(requests));
-}
-
-std::size_t Committer::RunPart(std::span<WriteRequest* const> requests) {
+void Committer::Write(CommitGroup& group, const std::function<void()>& drain,
+                      std::vector<WriteRequest*>& rest) {
+  rest.clear();
+  group.status = {};
+  group.sync = false;
+  group.first_seq = group.last_seq = last_seq_;
   if (!log_.fence().ok()) {
-    for (WriteRequest* request : requests) request->status = log_.fence();
-    return requests.size();
+    group.status = log_.fence();
+    return;
   }
-  const std::size_t count = Gather(requests);
-  if (count == 0) return 1;
-  const auto part = requests.first(count);
+  log_.StartGroup(group.buffer);
+  marked_ = false;
+  std::size_t taken = 0;
+  while (taken < group.requests.size() && Take(*group.requests[taken], group, drain)) ++taken;
+  rest.assign(group.requests.begin() + static_cast<std::ptrdiff_t>(taken), group.requests.end());
+  group.requests.resize(taken);
 
-  std::uint64_t seq = last_seq_;
-  for (WriteRequest* request : part) {
-    if (request->count() > 0) ++seq;
-    request->commit.seq = seq;
+  if (group.last_seq != group.first_seq) {
+    group.status = log_.Append(group.buffer, group.last_seq, drain);
+    if (!group.status.ok()) return;
+    last_seq_ = group.last_seq;
   }
-  Status status;
-  if (seq != last_seq_) status = log_.Append(group_, seq);
-  bool synced = false;
-  if (status.ok() && WantsSync(part)) {
-    status = log_.Sync();
-    synced = status.ok();
-  }
-  for (WriteRequest* request : part) {
-    request->status = status;
-    request->commit.durable = synced;
-  }
-  if (status.ok() && seq != last_seq_) {
-    commits_.fetch_add(seq - last_seq_, std::memory_order_relaxed);
-    last_seq_ = seq;
-    snapshots_.Publish(group_.changes(), seq);
-  }
-  return count;
+  group.end = log_.length();
+  group.sync = WantsSync(group);
 }
 
-std::size_t Committer::Gather(std::span<WriteRequest* const> requests) {
-  log_.StartGroup(group_);
-  bool marked = false;
-  std::uint64_t seq = last_seq_;
-  std::size_t count = 0;
-  for (; count < requests.size(); ++count) {
-    WriteRequest& request = *requests[count];
-    if (request.count() == 0) continue;
-    if (seq == kMaxSeq) {
-      request.status = OutOfRange("the store has used up its 2^63 sequence numbers");
-      return count;
-    }
-    const std::uint64_t size = EncodedSize(request, seq + 1);
-    if (!log_.Fits(group_.size() + size)) {
-      if (seq != last_seq_) return count;
-      if (request.status = log_.Rotate(); !request.status.ok()) return count;
-      log_.StartGroup(group_);
-    } else if (!marked && group_.size() == 0 && log_.unmarked() >= kMarkEvery) {
-      log_.AddMark(group_);
-      marked = true;
-    }
-    Encode(request, ++seq);
+bool Committer::Take(WriteRequest& request, CommitGroup& group,
+                     const std::function<void()>& drain) {
+  const bool first = group.last_seq == group.first_seq;
+  request.status = {};
+  if (request.count() == 0) {
+    if (!request.rotate) return true;
+    if (!first) return false;
+    drain();
+    request.status = log_.RotateIfUsed();
+    log_.StartGroup(group.buffer);
+    return true;
   }
-  return count;
+  if (request.conditions() > 0) {
+    // They are about the state that all writes before have made.
+    if (!first) return false;
+    drain();
+    request.status = check_(*request.batch);
+    if (!request.status.ok()) return true;
+  }
+  if (group.last_seq == kMaxSeq) {
+    request.status = OutOfRange("the store has used up its 2^63 sequence numbers");
+    return true;
+  }
+  const std::uint64_t seq = group.last_seq + 1;
+  const std::uint64_t size = EncodedSize(request, seq);
+  if (!log_.Fits(group.buffer.size() + size)) {
+    if (!first) return false;
+    drain();
+    request.status = log_.Rotate();
+    if (!request.status.ok()) return true;
+    log_.StartGroup(group.buffer);
+  } else if (!marked_ && group.buffer.size() == 0 && log_.unmarked() >= kMarkEvery) {
+    log_.AddMark(group.buffer);
+    marked_ = true;
+  }
+  Encode(request, seq, group.buffer);
+  request.commit.seq = group.last_seq = seq;
+  return true;
 }
 
-void Committer::Encode(const WriteRequest& request, std::uint64_t seq) {
+void Committer::Encode(const WriteRequest& request, std::uint64_t seq, GroupBuffer& buffer) {
   const std::size_t count = request.count();
   if (count == 1) {
     const auto operation = request.operation(0);
-    group_.AddPublished(TagOf(operation), seq, operation.key, operation.value, operation.expiry_ms);
+    buffer.AddPublished(TagOf(operation), seq, operation.key, operation.value, operation.expiry_ms);
     return;
   }
   for (std::size_t i = 0; i < count; ++i) {
     const auto operation = request.operation(i);
-    group_.AddPublished(TagOf(operation) | kBatchBit, seq, operation.key, operation.value,
+    buffer.AddPublished(TagOf(operation) | kBatchBit, seq, operation.key, operation.value,
                         operation.expiry_ms);
   }
   char value[kMaxVarint64];
-  group_.Add(static_cast<std::uint8_t>(RecordType::kTxnFinished), seq, {},
+  buffer.Add(static_cast<std::uint8_t>(RecordType::kTxnFinished), seq, {},
              EncodeCount(value, count));
 }
 
-bool Committer::WantsSync(std::span<WriteRequest* const> requests) const {
-  for (const WriteRequest* request : requests) {
+bool Committer::WantsSync(const CommitGroup& group) const {
+  for (const WriteRequest* request : group.requests) {
     if (request->sync == Sync::kNow) return true;
     if (request->sync == Sync::kDefault && policy_.mode == SyncMode::kAlways) return true;
   }
   return policy_.mode == SyncMode::kEveryBytes && log_.unsynced() >= policy_.bytes;
+}
+
+void Committer::Finish(CommitGroup& group) {
+  bool synced = false;
+  if (group.status.ok() && group.sync) {
+    group.status = log_.Sync(group.end, group.last_seq);
+    synced = group.status.ok();
+  } else if (group.status.ok() && !log_.fence().ok()) {
+    // The sync of a group before this one failed after this one was written.
+    group.status = log_.UnknownSinceFence();
+  }
+  std::uint64_t bytes = 0;
+  for (WriteRequest* request : group.requests) {
+    if (!group.status.ok() && request->status.ok()) request->status = group.status;
+    request->commit.durable = synced;
+    if (request->commit.seq == 0) request->commit.seq = group.first_seq;
+    if (request->status.ok()) bytes += request->bytes;
+  }
+  if (!group.status.ok() || group.last_seq == group.first_seq) return;
+  commits_.fetch_add(group.last_seq - group.first_seq, std::memory_order_relaxed);
+  user_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  snapshots_.Publish(group.buffer.changes(), group.last_seq);
 }
 
 }  // namespace weir::kv

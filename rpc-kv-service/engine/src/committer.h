@@ -1,72 +1,76 @@
-// Turns a group of waiting writes into commits: encodes, appends, syncs if asked, publishes.
+// Turns waiting writes into commits, in two steps: written to the segment, then made durable (if
+// asked) and visible.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <span>
+#include <vector>
 
 #include "group_buffer.h"
 #include "segment_log.h"
 #include "snapshots.h"
-#include "weir/kv/store.h"
+#include "write_request.h"
 
 namespace weir::kv {
 
-// One write on its way: what is asked, and what became of it. Without operations it asks only for
-// a sync of all that came before.
-struct WriteRequest {
-  const WriteBatch* batch = nullptr;  // null: `single`
-  std::optional<WriteBatch::Operation> single;
-  Sync sync = Sync::kDefault;
+// Writes that go to the file together.
+struct CommitGroup {
+  std::vector<WriteRequest*> requests;
 
+  // Of Committer.
+  GroupBuffer buffer;
+  std::uint64_t first_seq = 0;  // the commit before the group's first
+  std::uint64_t last_seq = 0;
+  std::uint64_t end = 0;  // of the active segment, behind the group
+  bool sync = false;
   Status status;
-  Commit commit;
-
-  // Of CommitQueue: an asynchronous write owns its batch and has a callback; a blocking one lives
-  // on its thread's stack and waits.
-  std::uint64_t bytes = 0;
-  WriteBatch owned_batch;
-  std::optional<WriteCallback> callback;
-  bool done = false;
-  std::condition_variable wake;
-
-  std::size_t count() const noexcept {
-    return batch != nullptr ? batch->count() : (single ? 1 : 0);
-  }
-  WriteBatch::Operation operation(std::size_t i) const noexcept {
-    return batch != nullptr ? (*batch)[i] : *single;
-  }
 };
 
-// One thread at a time: the leader.
+// Write: one thread at a time, the one that leads. Finish: one thread at a time, in the order of
+// Write, perhaps while the next Write runs.
 class Committer {
  public:
-  Committer(SegmentLog& log, Snapshots& snapshots, SyncPolicy policy, std::uint64_t last_seq)
-      : log_(log), snapshots_(snapshots), policy_(policy), last_seq_(last_seq) {}
+  // Looks at the conditions of a batch, against the newest visible state: OK, or why not.
+  using Check = std::function<Status(const WriteBatch&)>;
 
-  // Commits the requests in order and fills in their outcomes.
-  void Run(std::span<WriteRequest* const> requests);
-  Status SyncNow() { return log_.Sync(); }
+  Committer(SegmentLog& log, Snapshots& snapshots, SyncPolicy policy, std::uint64_t last_seq,
+            Check check)
+      : log_(log),
+        snapshots_(snapshots),
+        policy_(policy),
+        check_(std::move(check)),
+        last_seq_(last_seq) {}
+
+  // Appends as many of the group's requests, from the first on, as go into one segment, and leaves
+  // these in the group; the others are in `rest`. `drain` returns when all groups before are
+  // finished. Requests that are refused have a status that is not OK.
+  void Write(CommitGroup& group, const std::function<void()>& drain,
+             std::vector<WriteRequest*>& rest);
+  // Syncs, if the group needs it, makes it visible and fills in the outcomes.
+  void Finish(CommitGroup& group);
+
+  // When no group is between Write and Finish.
+  Status SyncNow() { return log_.SyncAll(); }
   std::uint64_t unsynced() const noexcept { return log_.unsynced(); }
   std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
+  std::uint64_t user_bytes() const noexcept { return user_bytes_.load(std::memory_order_relaxed); }
 
  private:
-  // Commits a first part of the requests, all in one segment. Returns how many.
-  std::size_t RunPart(std::span<WriteRequest* const> requests);
-  // Encodes as many as fit into the active segment. Returns how many; if it is none, the first
-  // one's status says why.
-  std::size_t Gather(std::span<WriteRequest* const> requests);
-  void Encode(const WriteRequest& request, std::uint64_t seq);
-  bool WantsSync(std::span<WriteRequest* const> requests) const;
+  // Encodes one more request. False: it has to be the first of another group.
+  bool Take(WriteRequest& request, CommitGroup& group, const std::function<void()>& drain);
+  void Encode(const WriteRequest& request, std::uint64_t seq, GroupBuffer& buffer);
+  bool WantsSync(const CommitGroup& group) const;
 
   SegmentLog& log_;
   Snapshots& snapshots_;
   const SyncPolicy policy_;
-  std::uint64_t last_seq_;
+  const Check check_;
+  std::uint64_t last_seq_;  // appended
+  bool marked_ = false;     // the group that is being written begins with a durable mark
   std::atomic<std::uint64_t> commits_{0};
-  GroupBuffer group_;
+  std::atomic<std::uint64_t> user_bytes_{0};
 };
 
 }  // namespace weir::kv

@@ -21,6 +21,7 @@ Status SegmentLog::Start(const SegmentPosition& position, std::shared_ptr<File> 
   appended_seq_ = last_seq;
   counters_.durable_seq = last_seq;
   position_ = position;
+  durable_ = position.durable;
   if (active == nullptr) return Rotate();
   slot_ = segments_.Find(position_.fid)->slot();
   file_ = std::move(active);
@@ -38,23 +39,33 @@ bool SegmentLog::Fits(std::uint64_t bytes) const noexcept {
 }
 
 std::uint64_t SegmentLog::unmarked() const noexcept {
-  return position_.durable > position_.mark_end ? position_.durable - position_.mark_end : 0;
+  const std::uint64_t durable = durable_.load();
+  return durable > position_.mark_end ? durable - position_.mark_end : 0;
 }
 
 Status SegmentLog::Fence(const Status& cause) {
-  if (fence_.ok()) {
-    fence_ = FailedPrecondition(directory_.path() + ": writes are refused since a failure (" +
-                                std::string(cause.message()) +
-                                "); see to the device, then open the store again");
-    counters_.fenced = true;
-    LogError(fence_.message());
+  {
+    const std::lock_guard lock(fence_mutex_);
+    if (fence_.ok()) {
+      fence_ = FailedPrecondition(directory_.path() + ": writes are refused since a failure (" +
+                                  std::string(cause.message()) +
+                                  "); see to the device, then open the store again");
+      LogError(fence_.message());
+      counters_.fenced.store(true, std::memory_order_release);
+    }
   }
   return Unknown(std::string(cause.message()) +
                  "; the write may or may not be there when the store is opened again");
 }
 
-Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq) {
-  if (!fence_.ok()) return fence_;
+Status SegmentLog::UnknownSinceFence() const {
+  return Unknown(std::string(fence().message()) +
+                 "; the write may or may not be there when the store is opened again");
+}
+
+Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq,
+                          const std::function<void()>& drain) {
+  if (!fence().ok()) return fence();
   if (group.end() > kMaxSegmentSize) {
     return InvalidArgument("a batch of " + std::to_string(group.size()) +
                            " bytes does not fit into a segment");
@@ -62,12 +73,10 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq) {
   if (Status status = file_->Write(position_.length, group.Pieces()); !status.ok()) {
     // Parts of it may be in the file. They must be gone, durably, before the writers are told that
     // nothing was written and before another record takes their place.
+    drain();
     if (Status undone = file_->Truncate(position_.length); !undone.ok()) return Fence(undone);
-    if (Status undone = file_->Sync(); !undone.ok()) {
-      ++counters_.sync_failures;
-      return Fence(undone);
-    }
-    position_.durable = position_.length;
+    if (Status undone = SyncFile(); !undone.ok()) return undone;
+    durable_ = position_.length;
     counters_.durable_seq = appended_seq_;
     return status;
   }
@@ -85,16 +94,20 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq) {
   return {};
 }
 
-Status SegmentLog::Sync() {
-  if (!fence_.ok()) return fence_;
-  if (unsynced() == 0) return {};
-  if (Status status = file_->Sync(); !status.ok()) {
-    ++counters_.sync_failures;
-    return Fence(status);
-  }
+Status SegmentLog::SyncFile() {
+  Status status = file_->Sync();
+  if (status.ok()) return status;
+  ++counters_.sync_failures;
+  return Fence(status);
+}
+
+Status SegmentLog::Sync(std::uint64_t length, std::uint64_t seq) {
+  if (!fence().ok()) return fence();
+  if (length <= durable_.load()) return {};
+  if (Status status = SyncFile(); !status.ok()) return status;
   ++counters_.syncs;
-  position_.durable = position_.length;
-  counters_.durable_seq = appended_seq_;
+  durable_ = length;
+  counters_.durable_seq = seq;
   return {};
 }
 
@@ -104,16 +117,20 @@ Status SegmentLog::AppendEdit(const ManifestEdit& edit) {
 }
 
 Status SegmentLog::Rotate() {
-  if (!fence_.ok()) return fence_;
+  if (!fence().ok()) return fence();
   // The old segment is on disk before the first byte of the next one.
-  if (Status status = Sync(); !status.ok()) return status;
+  if (Status status = SyncAll(); !status.ok()) return status;
   const auto fid = manifest_.AllocateFid();
   if (!fid.ok()) return manifest_.broken() ? Fence(fid.status()) : fid.status();
   Status status = CreateNext(*fid);
   // Without its edit the file means nothing. If the edit may be on disk, the file has to stay.
-  if (!status.ok() && fence_.ok())
+  if (!status.ok() && fence().ok())
     (void)directory_.vfs().Remove(directory_.PathOf(SegmentName(*fid)));
   return status;
+}
+
+Status SegmentLog::RotateIfUsed() {
+  return position_.max_seq != 0 ? Rotate() : Status();
 }
 
 Status SegmentLog::CreateNext(std::uint64_t fid) {
@@ -142,6 +159,7 @@ Status SegmentLog::CreateNext(std::uint64_t fid) {
   position_ = {.fid = fid, .length = bytes.size(), .durable = bytes.size()};
   position_.crc.Extend(bytes);
   position_.mark_end = bytes.size();
+  durable_ = bytes.size();
   counters_.active_bytes = position_.length;
   slot_ = segments_.AddActive(fid, file_)->slot();
   return {};
@@ -159,26 +177,26 @@ void SegmentLog::SealInTable() {
 
 void SegmentLog::AddMark(GroupBuffer& group) {
   char value[kMaxVarint64];
-  const char* end = StoreVarint(value, position_.durable);
+  const char* end = StoreVarint(value, durable_.load());
   group.Add(static_cast<std::uint8_t>(RecordType::kDurableMark), appended_seq_, {},
             std::string_view(value, static_cast<std::size_t>(end - value)));
   pending_mark_end_ = group.end();
 }
 
 Status SegmentLog::Close() {
-  if (!fence_.ok()) return fence_;
+  if (!fence().ok()) return fence();
   if (file_ == nullptr) return {};
-  if (Status status = Sync(); !status.ok()) return status;
+  if (Status status = SyncAll(); !status.ok()) return status;
   if (unmarked() == 0) return {};
   // With it, damage to the last records cannot be taken for a torn write.
   GroupBuffer group;
   StartGroup(group);
   AddMark(group);
-  if (Status status = Append(group, appended_seq_); !status.ok()) {
+  if (Status status = Append(group, appended_seq_, [] {}); !status.ok()) {
     // Everything is on disk; a mark for which there was no space is no loss.
-    return fence_.ok() ? Status() : status;
+    return fence().ok() ? Status() : status;
   }
-  return Sync();
+  return SyncAll();
 }
 
 }  // namespace weir::kv

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 
 #include "data_directory.h"
 #include "group_buffer.h"
@@ -24,7 +26,8 @@ struct SegmentPosition {
   std::uint64_t max_seq = 0;
 };
 
-// One thread at a time, but for the counters.
+// One thread at a time, the one that writes, but for Sync, which another may call meanwhile for
+// what has been appended before, and for fence() and the counters.
 //
 // Once a sync has failed nobody knows what is on disk: the log is fenced, takes nothing more, and
 // is only right again after a new recovery (fsync reports an error once and then forgets it).
@@ -57,25 +60,39 @@ class SegmentLog {
   std::uint64_t unmarked() const noexcept;
   // Adds a durable mark to a group that is still empty.
   void AddMark(GroupBuffer& group);
+  // Of the active segment.
+  std::uint64_t length() const noexcept { return position_.length; }
   // Bytes appended and not synced.
-  std::uint64_t unsynced() const noexcept { return position_.length - position_.durable; }
+  std::uint64_t unsynced() const noexcept { return position_.length - durable_.load(); }
 
   // Appends a group begun by StartGroup with the commits up to `last_seq`. After a failure nothing
-  // of it is in the file, or the log is fenced.
-  Status Append(GroupBuffer& group, std::uint64_t last_seq);
-  Status Sync();
+  // of it is in the file, or the log is fenced. `drain` returns when no Sync runs.
+  Status Append(GroupBuffer& group, std::uint64_t last_seq, const std::function<void()>& drain);
+  // Makes durable what has been appended; it is at least the first `length` bytes of the active
+  // segment and the commits up to `seq`.
+  Status Sync(std::uint64_t length, std::uint64_t seq);
+  // The rest: no Sync may run.
+  Status SyncAll() { return Sync(position_.length, appended_seq_); }
   // Seals the active segment and makes the next one.
   Status Rotate();
+  // The same, if the active segment has records.
+  Status RotateIfUsed();
   // Syncs, and leaves a mark that all is on disk.
   Status Close();
 
   // Not OK: why no more writes are taken.
-  const Status& fence() const noexcept { return fence_; }
+  const Status& fence() const noexcept {
+    static const Status kOpen;
+    return counters_.fenced.load(std::memory_order_acquire) ? fence_ : kOpen;
+  }
+  // For what was appended before the fence and is not known to be durable.
+  Status UnknownSinceFence() const;
   const Counters& counters() const noexcept { return counters_; }
 
  private:
   Status CreateNext(std::uint64_t fid);
   void SealInTable();
+  Status SyncFile();
   Status Fence(const Status& cause);
   Status AppendEdit(const ManifestEdit& edit);
 
@@ -89,7 +106,9 @@ class SegmentLog {
   std::uint32_t slot_ = 0;              // of the active segment
   std::uint64_t pending_mark_end_ = 0;  // of a mark in the group that is being built
   std::uint64_t appended_seq_ = 0;
-  Status fence_;
+  std::atomic<std::uint64_t> durable_{0};  // bytes of the active segment known to be on disk
+  std::mutex fence_mutex_;
+  Status fence_;  // set once, before counters_.fenced
   Counters counters_;
 };
 

@@ -49,6 +49,10 @@ Status CheckBatch(const WriteBatch& batch) {
   for (std::size_t i = 0; i < batch.count(); ++i) {
     if (Status status = CheckOperation(batch[i].key, batch[i].value); !status.ok()) return status;
   }
+  for (std::size_t i = 0; i < batch.conditions(); ++i) {
+    const auto condition = batch.condition(i);
+    if (Status status = CheckOperation(condition.key, condition.value); !status.ok()) return status;
+  }
   return {};
 }
 
@@ -82,15 +86,17 @@ class Store::Engine {
     }
     snapshots_.Start(recovered->last_seq);
     changes_.RaiseFirst(state.change_floor);
-    committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq);
+    committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq,
+                       [this](const WriteBatch& batch) { return CheckConditions(batch); });
     queue_.emplace(*committer_, options_.sync, options_.clock, options_.max_pending_bytes);
     return {};
   }
 
   Status Close() {
-    if (closed_.exchange(true)) return {};
+    if (closing_.exchange(true)) return {};
     if (!queue_) return {};
-    queue_->Close();
+    queue_->Close();  // callbacks may read
+    closed_ = true;
     Status status = log_->Close();
     directory_->Release();
     return status;
@@ -122,10 +128,18 @@ class Store::Engine {
 
   void Submit(WriteRequest& request) { queue_->Submit(request); }
 
-  void SubmitAsync(std::unique_ptr<WriteRequest> request) {
+  void SubmitAsync(std::unique_ptr<AsyncWriteRequest> request) {
     request->status = CheckBatch(request->owned_batch);
     if (request->status.ok() && queue_->SubmitAsync(request)) return;
-    (*request->callback)(request->status, request->commit);
+    request->callback(request->status, request->commit);
+  }
+
+  // Whether the conditions of a batch hold, in the newest visible state.
+  Status CheckConditions(const WriteBatch& batch) {
+    for (std::size_t i = 0; i < batch.conditions(); ++i) {
+      if (Status status = CheckCondition(batch.condition(i)); !status.ok()) return status;
+    }
+    return {};
   }
 
   std::unique_ptr<Iterator> Scan(ScanOptions options) {
@@ -165,6 +179,7 @@ class Store::Engine {
     stats.open_files = segments_.open_files();
     stats.pending_bytes = queue_->pending_bytes();
     stats.commits = committer_->commits();
+    stats.user_bytes = committer_->user_bytes();
     stats.groups = log.groups;
     stats.syncs = log.syncs;
     stats.sync_failures = log.sync_failures;
@@ -195,6 +210,32 @@ class Store::Engine {
     return {};
   }
 
+  Status CheckCondition(const WriteBatch::Condition& condition) {
+    std::uint64_t seq = 0;
+    bool same_value = false;
+    Status status = Read(condition.key, {}, [&](const RecordView& record) {
+      seq = record.seq;
+      same_value = record.value == condition.value;
+    });
+    const bool absent = status.code() == StatusCode::kNotFound;
+    if (!status.ok() && !absent) return status;
+    switch (condition.require) {
+      case WriteBatch::Require::kAbsent:
+        return absent ? Status()
+                      : Aborted("the key is there, and the write requires that it is not");
+      case WriteBatch::Require::kSeq:
+        if (!absent && seq == condition.seq) return {};
+        return Aborted("the key was last written by commit " +
+                       (absent ? std::string("none") : std::to_string(seq)) +
+                       ", and the write requires " + std::to_string(condition.seq));
+      case WriteBatch::Require::kValue:
+        if (!absent && same_value) return {};
+        return Aborted(absent ? "the key is absent, and the write requires a value of it"
+                              : "the key has another value than the write requires");
+    }
+    return {};
+  }
+
   static SnapshotId IdOf(const Snapshot* snapshot) {
     return snapshot != nullptr ? static_cast<const SnapshotHandle*>(snapshot)->id() : kNewest;
   }
@@ -202,6 +243,7 @@ class Store::Engine {
   const std::unique_ptr<DataDirectory> directory_;
   const Options options_;
   std::string id_;
+  std::atomic<bool> closing_{false};
   std::atomic<bool> closed_{false};
   WallTime time_;
   Epochs epochs_;
@@ -275,8 +317,9 @@ Status Store::Put(std::string_view key, std::string_view value, WriteOptions opt
   if (Status status = CheckOperation(key, value); !status.ok()) return status;
   WriteRequest request;
   request.single = {.is_delete = false, .key = key, .value = value};
+  request.has_single = true;
   if (options.ttl.count() > 0) {
-    request.single->expiry_ms = engine_->WallMs() + static_cast<std::uint64_t>(options.ttl.count());
+    request.single.expiry_ms = engine_->WallMs() + static_cast<std::uint64_t>(options.ttl.count());
   }
   request.bytes = key.size() + value.size();
   request.sync = options.sync;
@@ -288,6 +331,7 @@ Status Store::Delete(std::string_view key, WriteOptions options) {
   if (Status status = CheckOperation(key, {}); !status.ok()) return status;
   WriteRequest request;
   request.single = {.is_delete = true, .key = key, .value = {}};
+  request.has_single = true;
   request.bytes = key.size();
   request.sync = options.sync;
   engine_->Submit(request);
@@ -306,12 +350,8 @@ Status Store::Write(const WriteBatch& batch, WriteOptions options, Commit* commi
 }
 
 void Store::Write(WriteBatch batch, WriteOptions options, WriteCallback callback) {
-  auto request = std::make_unique<WriteRequest>();
-  request->owned_batch = std::move(batch);
-  request->batch = &request->owned_batch;
-  request->bytes = request->owned_batch.bytes();
+  auto request = std::make_unique<AsyncWriteRequest>(std::move(batch), std::move(callback));
   request->sync = options.sync;
-  request->callback.emplace(std::move(callback));
   engine_->SubmitAsync(std::move(request));
 }
 
