@@ -153,11 +153,17 @@ TEST_P(SegmentTableTest, H24_ReadersNeverSeeAnotherSegmentInTheirSlot) {
   std::vector<std::thread> readers;
   for (int r = 0; r < 2; ++r) {
     readers.emplace_back([&] {
-      for (std::uint64_t i = 0; !stop; ++i) {
-        const auto pin = epochs_.Enter();
+      for (std::uint64_t i = 0; !stop; ++reads) {
+        std::optional<Epochs::Pin> pin(epochs_.Enter());
         const std::uint64_t at = named[i % kLive];
-        ASSERT_EQ(ReadWhole(static_cast<std::uint32_t>(at), at >> 32), TextOf(at >> 32));
-        ++reads;
+        const std::string read = ReadWhole(static_cast<std::uint32_t>(at), at >> 32);
+        if (read.starts_with("UNAVAILABLE")) {
+          pin.reset();
+          table_->MakeRoom();
+          continue;
+        }
+        EXPECT_EQ(read, TextOf(at >> 32));
+        ++i;
       }
     });
   }

@@ -23,6 +23,9 @@ Result<File*> SegmentFiles::Open(const std::string& path, SegmentFile& segment) 
   while (open_.size() >= most_ && Evict()) {
   }
   unused = TakeUnused();
+  if (closing_.size() > most_ / 2) {
+    return Unavailable(path + ": no file can be closed for it, because all are being read");
+  }
   auto file = vfs_.Open(path, OpenMode::kRead);
   if (!file.ok() && file.status().code() == StatusCode::kUnavailable) {
     // Others in the process have taken the descriptors.

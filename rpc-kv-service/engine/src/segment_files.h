@@ -30,15 +30,15 @@ class SegmentFile {
   std::atomic<bool> used_{false};
 };
 
-// Keeps at most so many files open; closes one that was not used lately (CLOCK) for the next.
-// Thread-safe.
+// Keeps at most so many files open, and half as many that wait for their last readers; closes one
+// that was not used lately (CLOCK) for the next. Thread-safe.
 class SegmentFiles {
  public:
   // `most` is lowered to half of what the process may open: the rest is for others.
   SegmentFiles(Vfs& vfs, std::size_t most);
 
   // With a pin: opens the file at `path` unless it is open. UNAVAILABLE if there is no descriptor
-  // to be had: end the pin, call MakeRoom, try again.
+  // to be had, or too many wait to be closed: end the pin, call MakeRoom, try again.
   Result<File*> Open(const std::string& path, SegmentFile& segment);
   // `segment` is read through `file` from now on; it stays open until Release or Close.
   void Keep(SegmentFile& segment, std::shared_ptr<File> file);

@@ -19,7 +19,7 @@ namespace {
 // Smaller ones would be little more than headers and syncs.
 constexpr std::uint64_t kMinSegmentSize = 4096;
 // Of reading a key while the process has no file descriptor left, a millisecond apart or more.
-constexpr int kReadAttempts = 50;
+constexpr int kReadAttempts = 1000;
 
 Status CheckOptions(const Options& options) {
   if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize) {
