@@ -16,9 +16,11 @@ namespace weir::bench {
 
 // What the command line may turn.
 struct Tuning {
-  std::uint64_t segment_size = 0;  // of weir, bytes; 0: its default
-  std::string read;                // of weir: how sealed segments are read; empty: its default
-  std::size_t cache_bytes = 512U << 20;  // RocksDB's block cache
+  std::uint64_t segment_size = 0;       // weir: bytes; 0: its default
+  std::string read_path;                // weir: "mapped", "pread"; empty: its default
+  std::uint64_t value_cache_bytes = 0;  // weir
+  std::optional<std::uint64_t> merge_bytes_per_second;  // weir, of Pace::kBesideOthers
+  std::size_t cache_bytes = 512U << 20;                 // RocksDB's block cache
 };
 
 // What a case asks of a store.
@@ -26,6 +28,12 @@ struct Setup {
   bool sync = false;            // true: a write is on disk before it is acknowledged
   bool automatic_merge = true;  // false: it merges only when told to, if it can be told
   bool rewrites_a_lot = false;  // true: files of a size that lets garbage be collected early
+};
+
+// How fast a merge goes.
+enum class Pace : std::uint8_t {
+  kAlone,         // as fast as it can
+  kBesideOthers,  // as the store's defaults have it, for the sake of those who use it meanwhile
 };
 
 using KeyAndValue = std::pair<std::string_view, std::string_view>;
@@ -46,8 +54,9 @@ class Contestant {
   virtual void Write(std::span<const KeyAndValue> batch) = 0;
   // Visits every key with its value in ascending order.
   virtual void Scan(const std::function<void(std::string_view, std::string_view)>& visit) = 0;
-  // Rewrites all that holds garbage, and returns when it is done. False: it knows no such thing.
-  virtual bool Merge() = 0;
+  // Rewrites all that is there without garbage, and returns when it is done. False: it knows no
+  // such thing.
+  virtual bool Merge(Pace pace) = 0;
   // Memory of its index alone, where it can tell.
   virtual std::optional<std::uint64_t> IndexBytes() { return std::nullopt; }
   // True: it writes through a mapping, so that only written pages can be counted, not bytes.

@@ -47,7 +47,7 @@ class LevelDb final : public Contestant {
     }
     Check("scan", scan->status());
   }
-  bool Merge() override {
+  bool Merge(Pace) override {
     db_->CompactRange(nullptr, nullptr);
     return true;
   }

@@ -106,7 +106,7 @@ class Lmdb final : public Contestant {
     mdb_cursor_close(cursor);
     mdb_txn_abort(txn);
   }
-  bool Merge() override { return false; }
+  bool Merge(Pace) override { return false; }
   bool writes_through_mapping() const override { return has_write_map_; }
 
  private:

@@ -199,12 +199,20 @@ int Main(int argc, char** argv) {
                  "weir: bytes of a segment; 0: its default, and 16 MiB in the cases about space "
                  "and merges")
       ->capture_default_str();
+  app.add_option("--read", arguments.tuning.read_path,
+                 "weir: how closed segments are read; its default if not given")
+      ->check(CLI::IsMember({"mapped", "pread"}));
+  std::uint64_t value_cache_mib = 0;
+  app.add_option("--value-cache-mib", value_cache_mib, "weir: MiB of value cache; 0: none")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 20))
+      ->capture_default_str();
   std::size_t cache_mib = arguments.tuning.cache_bytes >> 20;
   app.add_option("--cache-mib", cache_mib, "RocksDB: MiB of block cache")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
       ->capture_default_str();
   if (const int code = Parse(app, argc, argv); code >= 0) return code;
   arguments.tuning.cache_bytes = cache_mib << 20;
+  arguments.tuning.value_cache_bytes = value_cache_mib << 20;
 
   std::vector<Entry> entries;
   if (!ChooseCases(arguments.only, &plan.cases) ||

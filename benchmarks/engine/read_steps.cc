@@ -100,7 +100,7 @@ void ReadStep(Context& context) {
   if (context.Wants("read_zipf")) context.Report("read_zipf", ReadZipf(context));
   if (context.Wants("scan")) context.Report("scan", ScanAll(context));
   if (context.Wants("scan_merged")) {
-    context.store.Merge();  // what cannot be merged is scanned as it is
+    context.store.Merge(Pace::kAlone);  // what cannot be merged is scanned as it is
     Settle();
     Touch(context.directory);
     context.Report("scan_merged", ScanAll(context));

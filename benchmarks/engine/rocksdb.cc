@@ -64,7 +64,7 @@ class RocksDb final : public Contestant {
     }
     Check("scan", scan->status());
   }
-  bool Merge() override {
+  bool Merge(Pace) override {
     Check("compact", db_->CompactRange({}, nullptr, nullptr));
     return true;
   }

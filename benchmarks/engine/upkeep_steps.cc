@@ -83,7 +83,7 @@ void SpaceStep(Context& context) {
   context.Report("written_overwrite", "bytes_per_byte", written() / live / (1 + kOverwrites));
   context.Report("space", "bytes_per_byte", space());
   context.Report("space", "bytes_per_byte_at_most", most);
-  if (context.Wants("space_merged") && context.store.Merge()) {
+  if (context.Wants("space_merged") && context.store.Merge(Pace::kAlone)) {
     Settle();
     context.Report("space_merged", "bytes_per_byte", space());
     context.Report("space_merged", "written_bytes_per_byte", written() / live / (1 + kOverwrites));
@@ -122,7 +122,7 @@ void DriveBesideMerge(Context& context, const std::string& the_case, Operation o
   std::atomic<bool> done = false;
   bool merges = true;
   std::jthread merge([&] {
-    merges = context.store.Merge();
+    merges = context.store.Merge(Pace::kBesideOthers);
     done = true;
   });
   const Load busy = Drive(0, done, operation);

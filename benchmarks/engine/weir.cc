@@ -16,6 +16,10 @@ class Weir final : public Contestant {
     options.sync.mode = setup.sync ? kv::SyncMode::kAlways : kv::SyncMode::kNone;
     if (setup.rewrites_a_lot) options.segment_size = 16U << 20;
     if (tuning_.segment_size != 0) options.segment_size = tuning_.segment_size;
+    if (tuning_.read_path == "mapped") options.read_path = kv::ReadPath::kMapped;
+    if (tuning_.read_path == "pread") options.read_path = kv::ReadPath::kPread;
+    options.value_cache_bytes = tuning_.value_cache_bytes;
+    options.merge.automatic = setup.automatic_merge;
     auto opened = kv::Store::Open(directory, options);
     Check("open", opened.status());
     store_ = std::move(*opened);
@@ -44,7 +48,8 @@ class Weir final : public Contestant {
     for (; scan->Valid(); scan->Next()) visit(scan->key(), scan->value());
     Check("scan", scan->status());
   }
-  bool Merge() override { return false; }
+  bool Merge(Pace) override { return false; }
+  std::optional<std::uint64_t> IndexBytes() override { return store_->GetStats().index_bytes; }
 
  private:
   static void Check(const char* what, const Status& status) {
