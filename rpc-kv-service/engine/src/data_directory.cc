@@ -6,20 +6,13 @@
 
 #include "segment_header.h"
 #include "weir/log.h"
+#include "whole_file.h"
 
 namespace weir::kv {
 namespace {
 
 bool Contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::string ParentOf(const std::string& path) {
-  std::string_view trimmed = path;
-  while (trimmed.size() > 1 && trimmed.ends_with('/')) trimmed.remove_suffix(1);
-  const std::size_t slash = trimmed.rfind('/');
-  if (slash == std::string_view::npos) return ".";
-  return std::string(trimmed.substr(0, std::max<std::size_t>(slash, 1)));
 }
 
 // What keeps a directory without a MANIFEST from becoming a store, or nothing.

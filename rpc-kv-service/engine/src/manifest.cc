@@ -178,6 +178,31 @@ std::string EncodeManifestFrame(std::uint64_t offset, const ManifestEdit& edit) 
   return frame;
 }
 
+std::string EncodeManifest(const ManifestState& state) {
+  std::string bytes = EncodeManifestHeader();
+  ManifestEdit edit;
+  edit.Identity(state.store_id, state.directory_inode, state.manifest_inode)
+      .NextFid(state.next_fid);
+  const auto end_frame = [&](std::size_t least) {
+    if (edit.bytes().size() < least) return;
+    bytes.append(EncodeManifestFrame(bytes.size(), edit));
+    edit = ManifestEdit();
+  };
+  for (const std::uint64_t fid : state.dropped) {
+    edit.Add(fid, SegmentKind::kLog).Drop(fid);
+    end_frame(kMaxEditsSize / 2);
+  }
+  for (const auto& [fid, live] : state.segments) {
+    edit.Add(fid, live.kind);
+    if (live.sealed) edit.Seal(fid, live.length, live.crc);
+    end_frame(kMaxEditsSize / 2);
+  }
+  if (state.time_floor_ms != 0) edit.TimeFloor(state.time_floor_ms);
+  if (state.change_floor > 1) edit.ChangeFloor(state.change_floor);
+  end_frame(1);
+  return bytes;
+}
+
 ParsedManifest ParseManifest(std::string_view bytes) {
   ParsedManifest result;
   if (bytes.size() < kHeaderSize || bytes.substr(0, kMagic.size()) != kMagic) {

@@ -67,6 +67,9 @@ std::string EncodeManifestHeader();
 // The frame as it stands at `offset`.
 std::string EncodeManifestFrame(std::uint64_t offset, const ManifestEdit& edit);
 
+// A whole MANIFEST that says the same as all edits together.
+std::string EncodeManifest(const ManifestState& state);
+
 // The outcome of reading a MANIFEST.
 struct ParsedManifest {
   ManifestState state;

@@ -4,6 +4,7 @@
 #include <atomic>
 
 #include "change_log.h"
+#include "checkpoint.h"
 #include "commit_queue.h"
 #include "record_reader.h"
 #include "recovery.h"
@@ -148,6 +149,26 @@ class Store::Engine {
                         : TakeSnapshot();
     return std::make_unique<ScanIterator>(index_, epochs_, segments_, time_, std::move(snapshot),
                                           std::move(options));
+  }
+
+  // Closes the active segment, so that all commits up to now are in closed ones, and holds these.
+  Result<SealedSegments> Seal() {
+    if (Status status = CheckOpen(); !status.ok()) return status;
+    if (options_.read_only) {
+      return FailedPrecondition(directory() + ": is open read-only, so it cannot be sealed");
+    }
+    WriteRequest request;
+    request.rotate = true;
+    Submit(request);
+    if (!request.status.ok()) return request.status;
+    return HoldSealedSegments(directory_->vfs(), directory(), segments_);
+  }
+
+  Status Checkpoint(const std::string& directory, std::uint64_t* last_seq) {
+    const auto sealed = Seal();
+    if (!sealed.ok()) return sealed.status();
+    if (last_seq != nullptr) *last_seq = sealed->last_seq;
+    return WriteCheckpoint(directory_->vfs(), *sealed, directory);
   }
 
   Result<std::unique_ptr<ChangeFeed>> Changes(std::uint64_t from) {
@@ -379,6 +400,10 @@ Status Store::Flush() {
   request.sync = Sync::kNow;
   engine_->Submit(request);
   return std::move(request.status);
+}
+
+Status Store::Checkpoint(const std::string& directory, std::uint64_t* last_seq) {
+  return engine_->Checkpoint(directory, last_seq);
 }
 
 Result<std::unique_ptr<ChangeFeed>> Store::Changes(std::uint64_t from_seq) {

@@ -183,6 +183,13 @@ class Store {
   // and writes go on. One merge runs at a time; a second call waits for the first.
   Status Merge(const MergeOptions& options = {});
 
+  // Makes `directory`, which must be absent or empty, a copy of the store as it is now: all commits
+  // up to `*last_seq`, each whole. The files are hard links, so it takes no time and no space until
+  // merges replace them here; on another file system they are copied and checked. Reads and writes
+  // go on. The copy opens read-only, or for writing with Options::adopt_copy. An interrupted
+  // checkpoint leaves "<directory>.partial", which the next one removes.
+  Status Checkpoint(const std::string& directory, std::uint64_t* last_seq = nullptr);
+
   // The commits from `from_seq` on, see change_feed.h. OUT_OF_RANGE if a merge has already
   // rewritten that one (Stats::first_change is the first that can be had), or if it is beyond the
   // next one.
