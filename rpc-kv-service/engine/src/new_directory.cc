@@ -10,12 +10,8 @@ namespace weir::kv {
 namespace {
 
 bool IsOurs(std::string_view name) {
-  if (name == kLockName || name == kManifestName) return true;
-  if (ParseSegmentName(name)) return true;
-  const std::size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  const auto fid = ParseSegmentName(std::string(name.substr(0, dot)) + ".data");
-  return fid && name == HintName(*fid);
+  return name == kLockName || name == kManifestName || ParseSegmentName(name) ||
+         ParseHintName(name);
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ Status SegmentLog::Start(const SegmentPosition& position, std::shared_ptr<File> 
   appended_seq_ = last_seq;
   counters_.durable_seq = last_seq;
   position_ = position;
-  durable_ = position.durable;
+  // Without an active segment the position is the end of a closed one.
+  durable_ = active != nullptr ? position.durable : position.length;
   if (active == nullptr) return Rotate();
   slot_ = segments_.Find(position_.fid)->slot();
   file_ = std::move(active);

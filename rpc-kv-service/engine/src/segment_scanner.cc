@@ -78,8 +78,18 @@ Result<std::optional<std::uint64_t>> SegmentScanner::FindRecordBehind(std::uint6
   // Every record takes a few bytes and commits count up by one, so this bounds what is plausible;
   // without it each byte of a large tail of noise could ask for the CRC of megabytes.
   const std::uint64_t max_seq = last_seq + (file_size_ - offset);
+  return Find(offset, last_seq, max_seq);
+}
+
+Result<std::optional<std::uint64_t>> SegmentScanner::FindAnyRecordBehind(std::uint64_t offset) {
+  return Find(offset, 0, kMaxSeq);
+}
+
+Result<std::optional<std::uint64_t>> SegmentScanner::Find(std::uint64_t offset,
+                                                          std::uint64_t min_seq,
+                                                          std::uint64_t max_seq) {
   for (std::uint64_t at = offset + 1; at + kMinRecordSize <= file_size_; ++at) {
-    const auto intact = CheckAt(at, last_seq, max_seq);
+    const auto intact = CheckAt(at, min_seq, max_seq);
     if (!intact.ok()) return intact.status();
     if (*intact) return std::optional(at);
   }

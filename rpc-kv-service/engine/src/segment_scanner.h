@@ -37,9 +37,14 @@ class SegmentScanner {
   Result<std::optional<std::uint64_t>> FindRecordBehind(std::uint64_t offset,
                                                         std::uint64_t last_seq);
 
+  // The same, whatever its seq.
+  Result<std::optional<std::uint64_t>> FindAnyRecordBehind(std::uint64_t offset);
+
   static constexpr std::size_t kWindow = 256 * 1024;
 
  private:
+  Result<std::optional<std::uint64_t>> Find(std::uint64_t offset, std::uint64_t min_seq,
+                                            std::uint64_t max_seq);
   // Points offset_ and head_ at `offset` if an intact record is there.
   Result<bool> CheckAt(std::uint64_t offset, std::uint64_t min_seq, std::uint64_t max_seq);
   // Bytes [offset, offset + size) of the file, which has them; size <= kWindow.

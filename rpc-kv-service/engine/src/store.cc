@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "backup_writer.h"
 #include "change_log.h"
 #include "checkpoint.h"
 #include "commit_queue.h"
@@ -169,6 +170,14 @@ class Store::Engine {
     if (!sealed.ok()) return sealed.status();
     if (last_seq != nullptr) *last_seq = sealed->last_seq;
     return WriteCheckpoint(directory_->vfs(), *sealed, directory);
+  }
+
+  Result<BackupReport> Backup(const std::string& backup_directory, const BackupOptions& options) {
+    const auto sealed = Seal();
+    if (!sealed.ok()) return sealed.status();
+    const BackupSource source{sealed->directory, sealed->manifest, sealed->last_seq};
+    return WriteBackup(directory_->vfs(), source, backup_directory, options_.clock->WallMs(),
+                       options);
   }
 
   Result<std::unique_ptr<ChangeFeed>> Changes(std::uint64_t from) {
@@ -404,6 +413,11 @@ Status Store::Flush() {
 
 Status Store::Checkpoint(const std::string& directory, std::uint64_t* last_seq) {
   return engine_->Checkpoint(directory, last_seq);
+}
+
+Result<BackupReport> Store::Backup(const std::string& backup_directory,
+                                   const BackupOptions& options) {
+  return engine_->Backup(backup_directory, options);
 }
 
 Result<std::unique_ptr<ChangeFeed>> Store::Changes(std::uint64_t from_seq) {

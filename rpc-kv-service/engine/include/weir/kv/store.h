@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "weir/kv/backup.h"
 #include "weir/kv/change_feed.h"
 #include "weir/kv/options.h"
 #include "weir/kv/write_batch.h"
@@ -189,6 +190,10 @@ class Store {
   // go on. The copy opens read-only, or for writing with Options::adopt_copy. An interrupted
   // checkpoint leaves "<directory>.partial", which the next one removes.
   Status Checkpoint(const std::string& directory, std::uint64_t* last_seq = nullptr);
+
+  // Adds the store as it is now to a directory of backups, see backup.h. Reads and writes go on.
+  Result<BackupReport> Backup(const std::string& backup_directory,
+                              const BackupOptions& options = {});
 
   // The commits from `from_seq` on, see change_feed.h. OUT_OF_RANGE if a merge has already
   // rewritten that one (Stats::first_change is the first that can be had), or if it is beyond the
