@@ -179,6 +179,11 @@ nlohmann::ordered_json StatsJson(const std::string& address, const Result<StatsR
   json["last_seq"] = stats->last_seq();
   json["durable_seq"] = stats->durable_seq();
   json["fenced"] = stats->fenced();
+  json["garbage_bytes"] = stats->garbage_bytes();
+  json["index_bytes"] = stats->index_bytes();
+  json["merges"] = stats->merges();
+  json["merge_failures"] = stats->merge_failures();
+  json["bad_records"] = stats->bad_records();
   json["sync"] = stats->sync();
   json["version"] = stats->version();
   return json;

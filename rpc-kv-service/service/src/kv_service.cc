@@ -172,6 +172,11 @@ Result<StatsReply> KvService::Stats(ServerContext&, const StatsRequest&) {
   reply.set_last_seq(stats.last_seq);
   reply.set_durable_seq(stats.durable_seq);
   reply.set_fenced(stats.fenced);
+  reply.set_garbage_bytes(stats.garbage_bytes);
+  reply.set_index_bytes(stats.index_bytes);
+  reply.set_merges(stats.merges);
+  reply.set_merge_failures(stats.merge_failures);
+  reply.set_bad_records(stats.bad_records);
   reply.set_sync(sync_);
   reply.set_version(WEIR_VERSION);
   return reply;
