@@ -44,6 +44,11 @@ inline char* StoreVarint(char* to, std::uint64_t value) noexcept {
 // not in its shortest form (so that every number has one encoding).
 inline bool TakeVarint(std::string_view& from, std::size_t max_size,
                        std::uint64_t& value) noexcept {
+  if (!from.empty() && static_cast<std::uint8_t>(from.front()) < 0x80) [[likely]] {
+    value = static_cast<std::uint8_t>(from.front());
+    from.remove_prefix(1);
+    return true;
+  }
   value = 0;
   for (std::size_t i = 0; i < max_size && i < from.size(); ++i) {
     const auto byte = static_cast<std::uint8_t>(from[i]);

@@ -1,4 +1,5 @@
-// CRC32C (Castagnoli), in hardware through ISA-L.
+// CRC32C (Castagnoli), in hardware: short inputs by the instruction of SSE4.2, others through
+// ISA-L.
 #pragma once
 
 #include <cstdint>

@@ -103,10 +103,11 @@ class Index {
   // Ids count up. `id` is above all before it.
   void AddSnapshot(SnapshotId id);
   void RemoveSnapshot(SnapshotId id);
-  // Bytes that are held for the oldest snapshot alone.
+  // Bytes that are held for snapshots.
   std::uint64_t overlay_bytes() const noexcept;
 
-  // Where the key's record lies; the pin is of the index's Epochs. `snapshot` must be live.
+  // Where the key's record lies; the pin is of the index's Epochs. Of a `snapshot` that
+  // is not live the answer means nothing.
   std::optional<Location> Find(const Epochs::Pin& pin, std::string_view key,
                                SnapshotId snapshot = kNewest) const;
   // Clears `out` and puts up to `most` keys into it. Fewer: there are no more in the range.

@@ -21,4 +21,11 @@ struct RecordView {
 Status ReadRecord(const SegmentTable& segments, const Location& location, std::string_view key,
                   ReadBuffer& buffer, RecordView* record);
 
+// How often reading is tried while it is UNAVAILABLE, with SegmentTable::MakeRoom in between.
+inline constexpr int kReadAttempts = 1000;
+
+// The same, when the record's `bytes` have been read: location.size of them.
+Status CheckRecord(const SegmentTable& segments, const Segment& segment, const Location& location,
+                   std::string_view key, std::string_view bytes, RecordView* record);
+
 }  // namespace weir::kv

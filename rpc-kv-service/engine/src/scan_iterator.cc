@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::size_t kFirstPortion = 16;
 constexpr std::size_t kMaxPortion = 256;
+constexpr std::size_t kAhead = 8;              // records whose memory is asked for in advance
+constexpr std::size_t kMostPrefetched = 1024;  // bytes of each
+constexpr std::size_t kWindow = 64 << 10;      // bytes read at a time of records in a row
+constexpr std::uint64_t kMaxGap = 4096;        // bytes between records that count as in a row
 
 // The smallest key that is above all keys with this prefix; empty: there is none.
 std::string BehindPrefix(std::string prefix) {
@@ -35,52 +39,150 @@ ScanIterator::ScanIterator(const Index& index, const Epochs& epochs, const Segme
       !behind.empty() && (end_.empty() || behind < end_)) {
     end_ = behind;
   }
-  // An empty `end_` means no end, also to the index; an empty range is one that needs no index.
+  // An empty `end_` means no end, also to the index.
   if (!end_.empty() && start_ >= end_) more_ = false;
   Next();
 }
 
-bool ScanIterator::Step() {
-  if (portion_.size() > 0 && ++at_ < portion_.size()) return true;
+void ScanIterator::Next() {
+  valid_ = false;
+  if (left_ == 0) return;
+  while (++at_ < portion_.size() || TakePortion()) {
+    if (TakeRecord()) {
+      --left_;
+      valid_ = true;
+      return;
+    }
+    if (!status_.ok()) return;
+  }
+}
+
+bool ScanIterator::TakePortion() {
   if (!more_) return false;
   if (portion_.size() > 0) {
     const std::string_view last = portion_.key(portion_.size() - 1);
     if (options_.reverse) {
-      if (last.empty()) return false;
+      // An empty end would mean none; nothing is below the empty key.
+      more_ = !last.empty();
       end_ = last;
     } else {
       start_ = last;
       behind_start_ = true;
     }
   }
-  if (options_.reverse && !end_.empty() && start_ >= end_) return false;
+  if (options_.reverse && !end_.empty() && start_ >= end_) more_ = false;
+  at_ = 0;
+  portion_.Clear();
+  ReleaseSegments();
+  if (!more_) return false;
   const auto pin = epochs_.Enter();
   index_.Collect(
       pin,
       {.start = start_, .behind_start = behind_start_, .end = end_, .reverse = options_.reverse},
       snapshot_->id(), portion_size_, portion_);
+  status_ = snapshot_->Check();
+  if (!status_.ok()) {
+    portion_.Clear();
+    more_ = false;
+    return false;
+  }
   more_ = portion_.size() == portion_size_;
   portion_size_ = std::min(portion_size_ * 2, kMaxPortion);
-  at_ = 0;
+  KeepSegments();
+  for (std::size_t i = 0; i < kAhead; ++i) PrefetchRecord(i);
   return portion_.size() > 0;
 }
 
-void ScanIterator::Next() {
-  valid_ = false;
-  if (left_ == 0) return;
-  while (Step()) {
-    const Location& location = portion_.location(at_);
-    if (!options_.keys_only || location.expires) {
-      RecordView record;
-      status_ = ReadRecord(segments_, location, portion_.key(at_), buffer_, &record);
-      if (!status_.ok()) return;
-      if (time_.Expired(record.expiry_ms)) continue;
-      value_ = options_.keys_only ? std::string_view() : record.value;
-    }
-    --left_;
-    valid_ = true;
-    return;
+// With the pin under which the portion was taken.
+void ScanIterator::KeepSegments() {
+  constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::array<std::uint32_t, 32> recent;  // keeping one twice does no harm
+  recent.fill(kNone);
+  for (std::size_t i = 0; i < portion_.size(); ++i) {
+    const Location& location = portion_.location(i);
+    if (options_.keys_only && !location.expires) continue;
+    std::uint32_t& seen = recent[location.slot % recent.size()];
+    if (seen == location.slot) continue;
+    seen = location.slot;
+    kept_.push_back(segments_.at(location.slot));
+    kept_.back()->Keep();
   }
+}
+
+void ScanIterator::ReleaseSegments() {
+  for (Segment* segment : kept_) segment->Release();
+  kept_.clear();
+}
+
+bool ScanIterator::TakeRecord() {
+  const Location& location = portion_.location(at_);
+  key_ = portion_.key(at_);
+  if (options_.keys_only && !location.expires) return true;
+  PrefetchRecord(at_ + kAhead);
+  Segment& segment = *segments_.at(location.slot);
+  std::string_view bytes;
+  status_ = segment.mapped() != nullptr ? segments_.Read(segment, location, buffer_, &bytes)
+                                        : ReadUnmapped(segment, location, &bytes);
+  if (!status_.ok()) return false;
+  RecordView record;
+  status_ = CheckRecord(segments_, segment, location, key_, bytes, &record);
+  if (!status_.ok() || time_.Expired(record.expiry_ms)) return false;
+  if (!options_.keys_only) value_ = record.value;
+  return true;
+}
+
+void ScanIterator::PrefetchRecord(std::size_t at) const {
+  if (at == 0 || at >= portion_.size()) return;
+  const Location& location = portion_.location(at);
+  const Location& before = portion_.location(at - 1);
+  // The hardware sees by itself where records go that follow each other.
+  if (location.offset == before.offset + before.size && location.slot == before.slot) return;
+  if (options_.keys_only && !location.expires) return;
+  const char* mapped = segments_.at(location.slot)->mapped();
+  if (mapped == nullptr) return;
+  const std::size_t size = std::min<std::size_t>(location.size, kMostPrefetched);
+  for (std::size_t line = 0; line < size + 63; line += 64) {
+    __builtin_prefetch(mapped + location.offset + line);
+  }
+}
+
+Status ScanIterator::ReadUnmapped(Segment& segment, const Location& location,
+                                  std::string_view* bytes) {
+  const std::uint64_t end = location.offset + location.size;
+  if (window_slot_ == location.slot && location.offset >= window_offset_ &&
+      end <= window_offset_ + window_.size()) {
+    *bytes = window_.substr(location.offset - window_offset_, location.size);
+    last_ = location;
+    return {};
+  }
+  // Records that follow each other are read many at a time. In either direction there may be some
+  // in between that the scan does not visit.
+  const bool same = last_.slot == location.slot && last_.size != 0;
+  const bool forward = same && location.offset - (last_.offset + last_.size) < kMaxGap;
+  const bool backward = same && last_.offset - end < kMaxGap;
+  std::uint64_t offset = location.offset;
+  std::size_t size = location.size;
+  if (forward && size < kWindow) size = kWindow;
+  if (backward && size < kWindow) {
+    offset = end - std::min<std::uint64_t>(end, kWindow);
+    size = end - offset;
+  }
+  last_ = location;
+  window_ = {};
+  for (int attempt = 1;; ++attempt) {
+    Status status = segments_.ReadAt(segment, offset, size, buffer_, &window_);
+    if (status.ok()) break;
+    if (status.code() != StatusCode::kUnavailable || attempt == kReadAttempts) return status;
+    segments_.MakeRoom();
+  }
+  window_slot_ = location.slot;
+  window_offset_ = offset;
+  if (window_.size() < end - offset) {
+    window_ = {};
+    return segments_.Read(segment, location, buffer_, bytes);  // says what is wrong
+  }
+  *bytes = window_.substr(location.offset - offset, location.size);
+  return {};
 }
 
 }  // namespace weir::kv

@@ -16,6 +16,8 @@ class SnapshotHandle final : public Snapshot {
 
   std::uint64_t seq() const noexcept override { return taken_.seq; }
   SnapshotId id() const noexcept { return taken_.id; }
+  // See SnapshotFate.
+  Status Check() const { return taken_.fate->Check(); }
 
  private:
   Snapshots& snapshots_;

@@ -20,8 +20,6 @@ namespace {
 
 // Smaller ones would be little more than headers and syncs.
 constexpr std::uint64_t kMinSegmentSize = 4096;
-// Of reading a key while the process has no file descriptor left, a millisecond apart or more.
-constexpr int kReadAttempts = 1000;
 
 Status CheckOptions(const Options& options) {
   if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize) {
@@ -87,6 +85,7 @@ class Store::Engine {
       return status;
     }
     snapshots_.Start(recovered->last_seq);
+    snapshots_.SetLimits(options_.clock, options_.snapshot_ttl, options_.snapshot_memory);
     changes_.RaiseFirst(state.change_floor);
     committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq,
                        [this](const WriteBatch& batch) { return CheckConditions(batch); });
@@ -113,7 +112,7 @@ class Store::Engine {
   template <class Use>
   Status Read(std::string_view key, const ReadOptions& options, Use use) {
     if (Status status = CheckOpen(); !status.ok()) return status;
-    const SnapshotId snapshot = IdOf(options.snapshot.get());
+    const auto* snapshot = static_cast<const SnapshotHandle*>(options.snapshot.get());
     ReadBuffer buffer;
     for (int attempt = 1;; ++attempt) {
       Status status = ReadOnce(key, snapshot, buffer, use);
@@ -227,9 +226,13 @@ class Store::Engine {
 
  private:
   template <class Use>
-  Status ReadOnce(std::string_view key, SnapshotId snapshot, ReadBuffer& buffer, Use& use) {
+  Status ReadOnce(std::string_view key, const SnapshotHandle* snapshot, ReadBuffer& buffer,
+                  Use& use) {
     const auto pin = epochs_.Enter();
-    const auto location = index_.Find(pin, key, snapshot);
+    const auto location = index_.Find(pin, key, snapshot != nullptr ? snapshot->id() : kNewest);
+    if (snapshot != nullptr) {
+      if (Status status = snapshot->Check(); !status.ok()) return status;
+    }
     if (!location) return NotFound("no such key");
     RecordView record;
     if (Status status = ReadRecord(segments_, *location, key, buffer, &record); !status.ok()) {
@@ -264,10 +267,6 @@ class Store::Engine {
                               : "the key has another value than the write requires");
     }
     return {};
-  }
-
-  static SnapshotId IdOf(const Snapshot* snapshot) {
-    return snapshot != nullptr ? static_cast<const SnapshotHandle*>(snapshot)->id() : kNewest;
   }
 
   const std::unique_ptr<DataDirectory> directory_;
