@@ -1,144 +1,166 @@
 #include "index.h"
 
-#include <mutex>
+#include <algorithm>
+#include <cassert>
 
 namespace weir::kv {
+namespace {
+
+// So many keys are brought into the cache together before they are changed.
+constexpr std::size_t kWindow = 32;
+
+}  // namespace
+
+void UsageSum::Add(std::uint32_t slot, std::int64_t bytes) {
+  if (slot >= sums_.size()) sums_.resize(slot + std::size_t{1});
+  if (sums_[slot] == 0) nonzero_.push_back(slot);
+  sums_[slot] += bytes;
+}
+
+void UsageSum::TellAndClear(SegmentUsage& usage) {
+  for (const std::uint32_t slot : nonzero_) {
+    if (const std::int64_t sum = std::exchange(sums_[slot], 0); sum != 0) usage.AddLive(slot, sum);
+  }
+  nonzero_.clear();
+}
 
 void IndexBuilder::Add(std::string_view key, const Location& location) {
-  entries_.emplace_back(key, location);
+  leaves_.Add(key, location);
+  usage_.Add(location.slot, location.size);
 }
 
 Index::Index(Epochs&, SegmentUsage& usage) : usage_(usage) {}
 Index::~Index() = default;
 
 void Index::Load(std::span<IndexBuilder> ranges) {
+  std::vector<LeafBuilder*> builders;
   for (IndexBuilder& range : ranges) {
-    for (auto& [key, location] : range.entries_) {
-      usage_.AddLive(location.slot, location.size);
-      tree_.emplace_hint(tree_.end(), std::move(key), location);
-    }
-    range.entries_.clear();
+    range.usage_.TellAndClear(usage_);
+    builders.push_back(&range.leaves_);
+  }
+  tree_.Load(builders);
+}
+
+void Index::EditTree(std::span<KeyEdit> edits) {
+  tree_.Apply(edits);
+  for (const KeyEdit& edit : edits) {
+    if (edit.existed) sum_.Add(edit.was.slot, -static_cast<std::int64_t>(edit.was.size));
+    if (!edit.erase) sum_.Add(edit.location.slot, edit.location.size);
+  }
+  sum_.TellAndClear(usage_);
+}
+
+template <class Items>
+void Index::Sort(const Items& items) {
+  order_.clear();
+  for (std::uint32_t i = 0; i < items.size(); ++i) order_.push_back({HeadOf(items[i].key), i});
+  const auto before = [&](const Order& a, const Order& b) {
+    if (a.head != b.head) return a.head < b.head;
+    const int order = items[a.position].key.compare(items[b.position].key);
+    return order != 0 ? order < 0 : a.position < b.position;
+  };
+  if (!std::is_sorted(order_.begin(), order_.end(), before)) {
+    std::sort(order_.begin(), order_.end(), before);
   }
 }
 
-void Index::Remember(std::string_view key, const std::optional<Location>& was) {
-  if (overlays_.empty()) return;
-  overlays_.rbegin()->second.try_emplace(std::string(key), was);
-}
-
 void Index::Apply(std::span<const Change> changes) {
-  const std::unique_lock lock(mutex_);
-  for (const Change& change : changes) {
-    const auto at = tree_.find(change.key);
-    if (at != tree_.end()) {
-      Remember(change.key, at->second);
-      usage_.AddLive(at->second.slot, -static_cast<std::int64_t>(at->second.size));
-    } else if (!change.deleted) {
-      Remember(change.key, std::nullopt);
+  Sort(changes);
+  for (std::size_t at = 0; at < order_.size();) {
+    edits_.clear();
+    for (; at < order_.size() && edits_.size() < kWindow; ++at) {
+      const Change& change = changes[order_[at].position];
+      // Only what a commit does last to a key is ever seen.
+      if (at + 1 < order_.size() && changes[order_[at + 1].position].key == change.key) continue;
+      edits_.push_back({.key = change.key, .location = change.location, .erase = change.deleted});
     }
-    if (change.deleted) {
-      if (at != tree_.end()) tree_.erase(at);
-      continue;
-    }
-    usage_.AddLive(change.location.slot, change.location.size);
-    if (at != tree_.end()) {
-      at->second = change.location;
-    } else {
-      tree_.emplace(change.key, change.location);
-    }
+    if (edits_.size() > 1 || overlays_.live()) tree_.Look(edits_);
+    if (overlays_.live()) overlays_.Remember(edits_);
+    EditTree(edits_);
   }
 }
 
 void Index::Relocate(std::span<Move> moves) {
-  const std::unique_lock lock(mutex_);
-  for (Move& move : moves) {
-    const auto at = tree_.find(move.key);
-    move.done = at != tree_.end() && at->second == move.from;
-    if (!move.done) continue;
-    usage_.AddLive(move.from.slot, -static_cast<std::int64_t>(move.from.size));
-    if (move.to) {
-      usage_.AddLive(move.to->slot, move.to->size);
-      at->second = *move.to;
-    } else {
-      Remember(move.key, move.from);
-      tree_.erase(at);
+  Sort(moves);
+  std::vector<std::size_t> positions;  // of the edits, in moves
+  for (std::size_t at = 0; at < order_.size();) {
+    edits_.clear();
+    positions.clear();
+    for (; at < order_.size() && edits_.size() < kWindow; ++at) {
+      const Move& move = moves[order_[at].position];
+      if (!edits_.empty() && edits_.back().key == move.key) break;  // looks at what comes of it
+      edits_.push_back({.key = move.key,
+                        .location = move.to.value_or(Location()),
+                        .erase = !move.to.has_value()});
+      positions.push_back(order_[at].position);
     }
+    tree_.Look(edits_);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < edits_.size(); ++i) {
+      Move& move = moves[positions[i]];
+      move.done = edits_[i].existed && edits_[i].was == move.from;
+      if (move.done) edits_[kept++] = edits_[i];
+    }
+    edits_.resize(kept);
+    if (overlays_.live()) {
+      for (const KeyEdit& edit : edits_) {
+        if (edit.erase) overlays_.Remember({&edit, 1});
+      }
+    }
+    EditTree(edits_);
   }
 }
 
 void Index::AddSnapshot(SnapshotId id) {
-  const std::unique_lock lock(mutex_);
-  overlays_.try_emplace(id);
+  overlays_.Add(id);
 }
 
 void Index::RemoveSnapshot(SnapshotId id) {
-  const std::unique_lock lock(mutex_);
-  const auto at = overlays_.find(id);
-  if (at == overlays_.end()) return;
-  if (at != overlays_.begin()) std::prev(at)->second.merge(at->second);
-  overlays_.erase(at);
+  overlays_.Remove(id);
 }
 
 std::uint64_t Index::overlay_bytes() const noexcept {
-  return 0;
-}
-
-const std::optional<Location>* Index::Overlaid(std::string_view key, SnapshotId snapshot) const {
-  for (auto at = overlays_.lower_bound(snapshot); at != overlays_.end(); ++at) {
-    if (const auto was = at->second.find(key); was != at->second.end()) return &was->second;
-  }
-  return nullptr;
+  return overlays_.oldest_bytes();
 }
 
 std::optional<Location> Index::Find(const Epochs::Pin&, std::string_view key,
                                     SnapshotId snapshot) const {
-  const std::shared_lock lock(mutex_);
-  if (snapshot != kNewest) {
-    if (const auto* was = Overlaid(key, snapshot)) return *was;
-  }
-  const auto at = tree_.find(key);
-  if (at == tree_.end()) return std::nullopt;
-  return at->second;
+  const std::optional<Location> found = tree_.Find(key);
+  if (snapshot == kNewest) return found;
+  return overlays_.Find(key, snapshot).value_or(found);
 }
 
 void Index::Collect(const Epochs::Pin&, const IndexRange& range, SnapshotId snapshot,
                     std::size_t most, IndexPortion& out) const {
   out.Clear();
-  const std::shared_lock lock(mutex_);
-  std::map<std::string_view, std::optional<Location>> all;
-  for (auto at = range.behind_start ? tree_.upper_bound(range.start)
-                                    : tree_.lower_bound(range.start);
-       at != tree_.end() && (range.end.empty() || at->first < range.end); ++at) {
-    all.emplace(at->first, at->second);
-  }
-  if (snapshot != kNewest) {
-    for (auto overlay = overlays_.rbegin();
-         overlay != overlays_.rend() && overlay->first >= snapshot; ++overlay) {
-      for (auto at = range.behind_start ? overlay->second.upper_bound(range.start)
-                                        : overlay->second.lower_bound(range.start);
-           at != overlay->second.end() && (range.end.empty() || at->first < range.end); ++at) {
-        all[at->first] = at->second;
-      }
+  if (most == 0 || (!range.end.empty() && range.start >= range.end)) return;
+  bool more = tree_.Collect(range, most, out);
+  if (snapshot == kNewest || !overlays_.any()) return;
+  IndexPortion found;
+  std::swap(found, out);
+  IndexRange rest = range;
+  std::string last;
+  for (;;) {
+    overlays_.Merge(rest, snapshot, found, more, most, out);
+    if (!more || out.size() == most) return;
+    last = found.key(found.size() - 1);
+    if (range.reverse) {
+      rest.end = last;
+    } else {
+      rest.start = last;
+      rest.behind_start = true;
     }
-  }
-  const auto take = [&](const auto& entry) {
-    if (entry.second && out.size() < most) out.Add(entry.first, *entry.second);
-  };
-  if (range.reverse) {
-    for (auto at = all.rbegin(); at != all.rend(); ++at) take(*at);
-  } else {
-    for (const auto& entry : all) take(entry);
+    found.Clear();
+    more = tree_.Collect(rest, most - out.size(), found);
   }
 }
 
 std::uint64_t Index::keys() const noexcept {
-  const std::shared_lock lock(mutex_);
-  return tree_.size();
+  return tree_.keys();
 }
 
 std::uint64_t Index::memory_bytes() const noexcept {
-  const std::shared_lock lock(mutex_);
-  return tree_.size() * 128;
+  return tree_.memory_bytes() + overlays_.bytes();
 }
 
 }  // namespace weir::kv

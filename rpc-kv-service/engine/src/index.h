@@ -1,22 +1,23 @@
 // The index: every key and where its newest record lies. In memory, ordered bytewise.
 //
-// It holds no seq and no versions: what a live snapshot sees of keys that have changed since lies
-// in an overlay, one per snapshot. A snapshot's state of a key is what the first of its own
-// overlay, the next newer one, ... knows of it, else what the tree says.
+// The keys lie in a tree of packed leaves (index_tree.h). It holds no seq and no versions: what a
+// live snapshot sees of keys that have changed since lies in an overlay, one per snapshot. A
+// snapshot's state of a key is what the first of its own overlay, the next newer one, ... knows of
+// it, else what the tree says.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <optional>
-#include <shared_mutex>
 #include <span>
-#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "epoch.h"
+#include "index_portion.h"
+#include "index_tree.h"
 #include "location.h"
+#include "overlays.h"
 
 namespace weir::kv {
 
@@ -35,44 +36,17 @@ struct Move {
   bool done = false;           // out: it was still there
 };
 
-using SnapshotId = std::uint64_t;
 inline constexpr SnapshotId kNewest = ~SnapshotId{0};
 
-// Some keys in the order of a scan, and where they lie. Memory is used again.
-class IndexPortion {
+// Bytes per slot, summed up.
+class UsageSum {
  public:
-  struct Item {
-    std::size_t key_offset;
-    std::size_t key_size;
-    Location location;
-  };
-  void Clear() noexcept {
-    keys_.clear();
-    items_.clear();
-  }
-  void Add(std::string_view key, const Location& location) {
-    items_.push_back({keys_.size(), key.size(), location});
-    keys_.append(key);
-  }
-  std::size_t size() const noexcept { return items_.size(); }
-  std::string_view key(std::size_t i) const noexcept {
-    return std::string_view(keys_).substr(items_[i].key_offset, items_[i].key_size);
-  }
-  const Location& location(std::size_t i) const noexcept { return items_[i].location; }
+  void Add(std::uint32_t slot, std::int64_t bytes);
+  void TellAndClear(SegmentUsage& usage);
 
  private:
-  std::string keys_;
-  std::vector<Item> items_;
-};
-
-// Which keys to collect: from the first that is >= start (> start with `behind_start`) on, and
-// < end; empty `end`: no end. In reverse: from the last that is < end (no end: the last of all)
-// down to start.
-struct IndexRange {
-  std::string_view start{};
-  bool behind_start = false;
-  std::string_view end{};
-  bool reverse = false;
+  std::vector<std::int64_t> sums_;      // by slot
+  std::vector<std::uint32_t> nonzero_;  // slots that may have one
 };
 
 // Keys in ascending order, to become a part of an index that is being loaded. One thread.
@@ -83,7 +57,8 @@ class IndexBuilder {
 
  private:
   friend class Index;
-  std::vector<std::pair<std::string, Location>> entries_;
+  LeafBuilder leaves_;
+  UsageSum usage_;
 };
 
 // Find, Collect and the counters: any threads, any time. All others: one thread at a time.
@@ -118,15 +93,22 @@ class Index {
   std::uint64_t memory_bytes() const noexcept;
 
  private:
-  using Overlay = std::map<std::string, std::optional<Location>, std::less<>>;
-
-  void Remember(std::string_view key, const std::optional<Location>& was);
-  const std::optional<Location>* Overlaid(std::string_view key, SnapshotId snapshot) const;
+  template <class Items>
+  void Sort(const Items& items);  // into order_: by key, then as they come
+  void EditTree(std::span<KeyEdit> edits);
 
   SegmentUsage& usage_;
-  mutable std::shared_mutex mutex_;
-  std::map<std::string, Location, std::less<>> tree_;
-  std::map<SnapshotId, Overlay> overlays_;
+  IndexTree tree_;
+  Overlays overlays_;
+
+  // The writer's.
+  UsageSum sum_;
+  struct Order {
+    std::uint64_t head;
+    std::uint32_t position;
+  };
+  std::vector<Order> order_;
+  std::vector<KeyEdit> edits_;
 };
 
 }  // namespace weir::kv

@@ -1,0 +1,176 @@
+#include "packed_leaf.h"
+
+#include <algorithm>
+#include <new>
+
+namespace weir::kv {
+namespace {
+
+std::uint64_t SizeAndFlag(const Location& location) noexcept {
+  return std::uint64_t{location.size} << 1 | (location.expires ? 1 : 0);
+}
+
+// True if value is base plus what fits into so many bytes.
+bool Reaches(std::uint64_t base, unsigned width, std::uint64_t value) noexcept {
+  return value >= base && PackedWidth(value - base) <= width;
+}
+
+}  // namespace
+
+bool Leaf::Fits(const Location& location) const noexcept {
+  return Reaches(place_base_ & kOffsetMask, offset_width_, location.offset) &&
+         Reaches(place_base_ >> kOffsetBits, slot_width_, location.slot) &&
+         Reaches(size_base_, size_width_, SizeAndFlag(location));
+}
+
+void Leaf::StoreRow(char* row, const Location& location) const noexcept {
+  const auto store = [](char* to, std::uint64_t word) { std::memcpy(to, &word, sizeof word); };
+  store(row, location.offset - (place_base_ & kOffsetMask));
+  row += offset_width_;
+  store(row, location.slot - (place_base_ >> kOffsetBits));
+  store(row + slot_width_, SizeAndFlag(location) - size_base_);
+}
+
+std::size_t Leaf::LowerBound(std::string_view key, bool* equal, std::size_t from) const noexcept {
+  *equal = false;
+  const std::string_view common = prefix();
+  const std::size_t shared = std::min(common.size(), key.size());
+  if (const int order = CompareBytes(key.data(), common.data(), shared); order != 0) {
+    return order < 0 ? from : count;
+  }
+  if (key.size() < common.size()) return from;
+  const std::string_view rest = key.substr(shared);
+  return !variable() && rest.size() == stride_ ? FixedLowerBound(rest, equal, from)
+                                               : AnyLowerBound(rest, equal, from);
+}
+
+std::size_t Leaf::FixedLowerBound(std::string_view rest, bool* equal,
+                                  std::size_t from) const noexcept {
+  const std::size_t stride = stride_;
+  if (stride == 0) {  // a single key
+    *equal = from < count;
+    return from;
+  }
+  // Compares numbers instead of texts, and has no branch to guess.
+  const char* const suffixes = Suffixes();
+  const unsigned unused = stride < 8 ? static_cast<unsigned>(64 - 8 * stride) : 0;
+  const std::uint64_t head = HeadOf(rest) >> unused;
+  const auto head_at = [=](std::size_t i) {
+    return __builtin_bswap64(LoadWord(suffixes + i * stride)) >> unused;
+  };
+  std::size_t low = from;
+  std::size_t length = count - from;
+  while (length > 1) {
+    const std::size_t half = length / 2;
+    low += head_at(low + half - 1) < head ? half : 0;
+    length -= half;
+  }
+  if (length == 1 && head_at(low) < head) ++low;
+  for (; low < count && head_at(low) == head; ++low) {
+    const int order =
+        stride > 8 ? std::memcmp(suffixes + low * stride + 8, rest.data() + 8, stride - 8) : 0;
+    if (order < 0) continue;
+    *equal = order == 0;
+    break;
+  }
+  return low;
+}
+
+std::size_t Leaf::AnyLowerBound(std::string_view rest, bool* equal,
+                                std::size_t from) const noexcept {
+  std::size_t low = from;
+  std::size_t high = count;
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    const int order = suffix(middle).compare(rest);
+    if (order == 0) {
+      *equal = true;
+      return middle;
+    }
+    if (order < 0) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+void LeafEntries::Add(const Leaf& leaf, std::size_t from, std::size_t to) {
+  for (std::size_t i = from; i < to; ++i) {
+    keys_.append(leaf.prefix());
+    keys_.append(leaf.suffix(i));
+    ends_.push_back(keys_.size());
+    locations_.push_back(leaf.location(i));
+  }
+}
+
+LeafEntries::Shape LeafEntries::Measure(std::size_t from, std::size_t to) const noexcept {
+  Shape shape{};
+  const std::string_view first = key(from);
+  shape.prefix = CommonPrefix(first, key(to - 1));
+  bool variable = false;
+  Location low = locations_[from];
+  Location high = low;
+  std::uint64_t low_size = SizeAndFlag(low);
+  std::uint64_t high_size = low_size;
+  for (std::size_t i = from + 1; i < to; ++i) {
+    variable |= ends_[i] - ends_[i - 1] != first.size();
+    const Location& location = locations_[i];
+    low.slot = std::min(low.slot, location.slot);
+    high.slot = std::max(high.slot, location.slot);
+    low.offset = std::min(low.offset, location.offset);
+    high.offset = std::max(high.offset, location.offset);
+    low_size = std::min(low_size, SizeAndFlag(location));
+    high_size = std::max(high_size, SizeAndFlag(location));
+  }
+  const std::size_t count = to - from;
+  const std::size_t begin = from == 0 ? 0 : ends_[from - 1];
+  const std::size_t suffixes = ends_[to - 1] - begin - count * shape.prefix;
+  shape.stride =
+      variable ? Leaf::kVariable : static_cast<std::uint16_t>(first.size() - shape.prefix);
+  shape.offset_width = static_cast<std::uint8_t>(PackedWidth(high.offset - low.offset));
+  shape.slot_width = static_cast<std::uint8_t>(PackedWidth(high.slot - low.slot));
+  shape.size_width = static_cast<std::uint8_t>(PackedWidth(high_size - low_size));
+  shape.place_base = std::uint64_t{low.slot} << Leaf::kOffsetBits | low.offset;
+  shape.size_base = low_size;
+  shape.bytes =
+      Leaf::BytesFor(count, variable, shape.prefix, suffixes,
+                     std::size_t{shape.offset_width} + shape.slot_width + shape.size_width);
+  return shape;
+}
+
+Leaf* LeafEntries::Pack(std::size_t from, std::size_t to, void* memory) const noexcept {
+  const Shape shape = Measure(from, to);
+  auto* leaf = new (memory) Leaf();
+  leaf->bytes = static_cast<std::uint32_t>(shape.bytes);
+  leaf->count = static_cast<std::uint16_t>(to - from);
+  leaf->level = 0;
+  leaf->prefix_size_ = static_cast<std::uint32_t>(shape.prefix);
+  leaf->stride_ = shape.stride;
+  leaf->offset_width_ = shape.offset_width;
+  leaf->slot_width_ = shape.slot_width & 0xf;
+  leaf->size_width_ = shape.size_width & 0xf;
+  leaf->place_base_ = shape.place_base;
+  leaf->size_base_ = shape.size_base;
+
+  char* const ends = leaf->Body();
+  char* at = ends + leaf->EndsBytes();
+  std::memcpy(at, key(from).data(), shape.prefix);
+  at += shape.prefix;
+  const char* const suffixes = at;
+  for (std::size_t i = from; i < to; ++i) {
+    const std::string_view suffix = key(i).substr(shape.prefix);
+    std::memcpy(at, suffix.data(), suffix.size());
+    at += suffix.size();
+    if (shape.stride == Leaf::kVariable) {
+      Leaf::StoreEnd(ends, i - from, static_cast<std::size_t>(at - suffixes));
+    }
+  }
+  const std::size_t row_width = leaf->row_width();
+  for (std::size_t i = from; i < to; ++i, at += row_width) leaf->StoreRow(at, locations_[i]);
+  std::memset(at, 0, kNodeSlack);
+  return leaf;
+}
+
+}  // namespace weir::kv
