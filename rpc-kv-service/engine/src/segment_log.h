@@ -79,6 +79,9 @@ class SegmentLog {
   Status RotateIfUsed();
   // Syncs, and leaves a mark that all is on disk.
   Status Close();
+  // Something that all rely on could not be made durable (`cause`): from now on nothing is taken.
+  // Any thread. Returns what to tell those whose write it was.
+  Status Fence(const Status& cause);
 
   // Not OK: why no more writes are taken.
   const Status& fence() const noexcept {
@@ -93,7 +96,6 @@ class SegmentLog {
   Status CreateNext(std::uint64_t fid);
   void SealInTable();
   Status SyncFile();
-  Status Fence(const Status& cause);
   Status AppendEdit(const ManifestEdit& edit);
 
   DataDirectory& directory_;

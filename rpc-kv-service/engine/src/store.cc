@@ -7,6 +7,7 @@
 #include "change_log.h"
 #include "checkpoint.h"
 #include "commit_queue.h"
+#include "maintenance.h"
 #include "record_reader.h"
 #include "recovery.h"
 #include "scan_iterator.h"
@@ -68,7 +69,8 @@ class Store::Engine {
         segments_(directory_->vfs(), directory_->path(), options_, epochs_),
         index_(epochs_, segments_),
         snapshots_(index_),
-        changes_(directory_->vfs(), segments_, snapshots_) {}
+        changes_(directory_->vfs(), segments_, snapshots_),
+        reserve_(directory_->vfs(), directory_->path(), options_.reserve_bytes) {}
 
   Status Start() {
     auto recovered = Recover(*directory_, options_, segments_, index_);
@@ -90,12 +92,16 @@ class Store::Engine {
     committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq,
                        [this](const WriteBatch& batch) { return CheckConditions(batch); });
     queue_.emplace(*committer_, options_.sync, options_.clock, options_.max_pending_bytes);
+    maintenance_.emplace(PartsOfMaintenance(state.store_id));
+    segments_.SetSealListener([this] { maintenance_->Wake(); });
+    maintenance_->Start();
     return {};
   }
 
   Status Close() {
     if (closing_.exchange(true)) return {};
     if (!queue_) return {};
+    maintenance_->Stop();
     queue_->Close();  // callbacks may read
     closed_ = true;
     Status status = log_->Close();
@@ -112,6 +118,17 @@ class Store::Engine {
   template <class Use>
   Status Read(std::string_view key, const ReadOptions& options, Use use) {
     if (Status status = CheckOpen(); !status.ok()) return status;
+    if (ReadLatency::Sampled()) [[unlikely]] {
+      const auto start = std::chrono::steady_clock::now();
+      Status status = ReadNow(key, options, use);
+      reads_.Add(std::chrono::steady_clock::now() - start);
+      return status;
+    }
+    return ReadNow(key, options, use);
+  }
+
+  template <class Use>
+  Status ReadNow(std::string_view key, const ReadOptions& options, Use& use) {
     const auto* snapshot = static_cast<const SnapshotHandle*>(options.snapshot.get());
     ReadBuffer buffer;
     for (int attempt = 1;; ++attempt) {
@@ -191,6 +208,16 @@ class Store::Engine {
                             std::to_string(timeout.count()) + " ms");
   }
 
+  Status Merge(const MergeOptions& options) {
+    if (Status status = CheckOpen(); !status.ok()) return status;
+    return maintenance_->MergeNow(options);
+  }
+
+  Status Verify(const VerifyProgress& progress) {
+    if (Status status = CheckOpen(); !status.ok()) return status;
+    return maintenance_->Verify(progress);
+  }
+
   Stats GetStats() const {
     const SegmentLog::Counters& log = log_->counters();
     Stats stats;
@@ -214,7 +241,13 @@ class Store::Engine {
     stats.sync_failures = log.sync_failures;
     stats.last_seq = snapshots_.visible();
     stats.durable_seq = log.durable_seq;
-    stats.written_bytes = log.written_bytes;
+    const MergeCounters& merges = maintenance_->merges();
+    stats.written_bytes = log.written_bytes + merges.written_bytes;
+    stats.merges = merges.merges;
+    stats.merge_failures = merges.failures;
+    stats.merged_bytes = merges.merged_bytes;
+    stats.scrubbed_bytes = maintenance_->scrubs().scrubbed_bytes;
+    stats.bad_records = merges.bad_records + maintenance_->scrubs().bad_records;
     stats.snapshots = snapshots_.count();
     stats.first_change = changes_.first();
     stats.fenced = log.fenced;
@@ -269,6 +302,42 @@ class Store::Engine {
     return {};
   }
 
+  MaintenanceParts PartsOfMaintenance(const StoreId& store_id) {
+    return {.merge = {.directory = *directory_,
+                      .segments = segments_,
+                      .index = index_,
+                      .epochs = epochs_,
+                      .snapshots = snapshots_,
+                      .manifest = *manifest_,
+                      .changes = changes_,
+                      .time = time_,
+                      .store_id = store_id,
+                      .segment_size = options_.segment_size,
+                      .flush = [this] { return MakeVisibleDurable(); },
+                      .fence = [this](const Status& cause) { (void)log_->Fence(cause); }},
+            .options = options_,
+            .reserve = reserve_,
+            .reads = reads_,
+            .active_bytes = [this] { return log_->counters().active_bytes.load(); },
+            .seal_active = [this] { return SealActive(); }};
+  }
+
+  // What has been read from the index, and may not be on disk yet.
+  Status MakeVisibleDurable() {
+    if (log_->counters().durable_seq >= snapshots_.visible()) return {};
+    WriteRequest request;
+    request.sync = Sync::kNow;
+    queue_->Submit(request);
+    return std::move(request.status);
+  }
+
+  Status SealActive() {
+    WriteRequest request;
+    request.rotate = true;
+    queue_->Submit(request);
+    return std::move(request.status);
+  }
+
   const std::unique_ptr<DataDirectory> directory_;
   const Options options_;
   std::string id_;
@@ -284,6 +353,9 @@ class Store::Engine {
   std::optional<SegmentLog> log_;
   std::optional<Committer> committer_;
   std::optional<CommitQueue> queue_;
+  Reserve reserve_;
+  ReadLatency reads_;
+  std::optional<Maintenance> maintenance_;
 };
 
 Result<std::unique_ptr<Store>> Store::Open(const std::string& directory, Options options) {
@@ -425,6 +497,14 @@ Result<std::unique_ptr<ChangeFeed>> Store::Changes(std::uint64_t from_seq) {
 
 Status Store::WaitForCommit(std::uint64_t seq, std::chrono::milliseconds timeout) {
   return engine_->WaitForCommit(seq, timeout);
+}
+
+Status Store::Merge(const MergeOptions& options) {
+  return engine_->Merge(options);
+}
+
+Status Store::Verify(const VerifyProgress& progress) {
+  return engine_->Verify(progress);
 }
 
 Stats Store::GetStats() const {

@@ -81,6 +81,9 @@ struct Options {
   std::uint64_t snapshot_memory = 256 << 20;   // bytes
   std::uint32_t open_threads = 0;              // for reading hints at the start; 0: one a core
   std::uint64_t segment_size = 64 << 20;       // bytes; a file is closed for the next at this size
+  // Most bytes of disk kept back so that deletes and merges can go on when the device is full: a
+  // sixteenth of the data, none while there is less than 1 MiB of it. 0: none.
+  std::uint64_t reserve_bytes = 4 << 20;
   std::uint64_t max_pending_bytes = 64 << 20;  // of writes waiting for their turn
   std::uint32_t max_open_files = 256;          // sealed segments kept open for reading
   std::shared_ptr<Vfs> vfs{};                  // null: PosixVfs()

@@ -128,6 +128,9 @@ struct Stats {
   bool fenced = false;             // true: writes are refused until the store is opened again
 };
 
+// Told how far Store::Verify is: bytes read, of so many. False: stop.
+using VerifyProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
 // Thread-safe, but for Close. Errors of writes:
 //   INVALID_ARGUMENT     key or value over its limit, empty batch: nothing was written
 //   RESOURCE_EXHAUSTED   no space on the device, or too much waiting (asynchronous form): nothing
@@ -181,8 +184,15 @@ class Store {
   Status Flush();
 
   // Rewrites closed segments without their garbage, in key order; returns when it is done. Reads
-  // and writes go on. One merge runs at a time; a second call waits for the first.
+  // and writes go on. One merge runs at a time; a second call waits for the first. All segments
+  // (MergeOptions::min_garbage 0): closes the active one first. Errors: DATA_LOSS, naming file and
+  // offset: a record in use is damaged, its segment stays as it is. RESOURCE_EXHAUSTED: there is no
+  // space for the new segments. In both cases nothing is lost.
   Status Merge(const MergeOptions& options = {});
+  // Reads all segments from the first byte to the last and checks every record. OK: all is well.
+  // DATA_LOSS names the first bad place; each is logged and counted in Stats::bad_records.
+  // CANCELLED: `progress` said so. Reads and writes go on.
+  Status Verify(const VerifyProgress& progress = {});
 
   // Makes `directory`, which must be absent or empty, a copy of the store as it is now: all commits
   // up to `*last_seq`, each whole. The files are hard links, so it takes no time and no space until
