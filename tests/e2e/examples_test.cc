@@ -188,5 +188,21 @@ TEST(CustomRegistryExample, FollowsItsFile) {
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
+TEST(EmbeddedStoreExample, ShowsWhatTheEngineDoesAndLeavesNothingBehind) {
+  TempDir directory;
+  Process process({WEIR_EMBEDDED_STORE}, {.environment = {"TMPDIR=" + directory.path().string()}});
+  EXPECT_EQ(process.Wait(kPatience), 0) << process.Errors();
+  EXPECT_EQ(process.Output(),
+            "again: ALREADY_EXISTS: order 1002 is taken\n"
+            "before the last order: order/1002 order/1001\n"
+            "commit 1: stock/apples\n"
+            "commit 2: stock/apples order/1001\n"
+            "commit 3: stock/apples order/1002\n"
+            "commit 4: session/ada\n"
+            "commit 5: stock/apples order/1003\n"
+            "the copy of commit 5 has 0 apples\n");
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
 }  // namespace
 }  // namespace weir::testing
