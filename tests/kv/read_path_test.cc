@@ -151,6 +151,7 @@ TEST_P(ReadPathTest, H23_ReadsWaitForADescriptor) {
   auto vfs = std::make_shared<FaultVfs>();
   Options options = WithPath(InMemory(vfs, SyncMode::kNone));
   options.segment_size = 4096;
+  options.max_open_files = 8;
   auto store = MustOpen(kDirectory, options);
   const std::uint64_t keys = Fill(*store, 30);
   vfs->files().SetMaxOpenFiles(0);

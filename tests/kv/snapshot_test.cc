@@ -121,7 +121,7 @@ TEST_F(SnapshotTest, H25_NobodySeesAMixWhileSnapshotsAreGivenUp) {
   });
   std::uint64_t whole = 0;
   std::uint64_t aborted = 0;
-  const std::uint64_t wanted = Scaled(200, 40);
+  const std::uint64_t wanted = Scaled(60, 20);
   for (int i = 0; i < 100'000 && (whole < wanted || aborted < wanted); ++i) {
     const auto snapshot = store_->GetSnapshot();
     std::string value;

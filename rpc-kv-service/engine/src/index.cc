@@ -120,7 +120,7 @@ void Index::RemoveSnapshot(SnapshotId id) {
 }
 
 std::uint64_t Index::overlay_bytes() const noexcept {
-  return overlays_.oldest_bytes();
+  return overlays_.bytes();
 }
 
 std::optional<Location> Index::Find(const Epochs::Pin&, std::string_view key,

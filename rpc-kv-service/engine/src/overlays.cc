@@ -141,9 +141,4 @@ void Overlays::Merge(const IndexRange& range, SnapshotId snapshot, const IndexPo
   }
 }
 
-std::uint64_t Overlays::oldest_bytes() const {
-  const std::shared_lock lock(mutex_);
-  return overlays_.empty() ? 0 : overlays_.begin()->second.bytes;
-}
-
 }  // namespace weir::kv

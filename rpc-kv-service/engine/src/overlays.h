@@ -40,7 +40,6 @@ class Overlays {
   bool any() const noexcept { return bytes_.load(std::memory_order_relaxed) != 0; }
 
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
-  std::uint64_t oldest_bytes() const;  // held for the oldest snapshot alone
 
  private:
   using Keys = std::map<std::string, std::optional<Location>, std::less<>>;
