@@ -32,9 +32,11 @@ Status CheckUsable(const std::string& path, const std::vector<std::string>& name
 }  // namespace
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::Acquire(std::shared_ptr<Vfs> vfs,
-                                                              std::string path, bool create) {
+                                                              std::string path, bool create,
+                                                              bool read_only) {
   std::unique_ptr<DataDirectory> directory(new DataDirectory(std::move(vfs), std::move(path)));
-  if (Status status = directory->Prepare(create); !status.ok()) {
+  if (Status status = read_only ? directory->PrepareToRead() : directory->Prepare(create);
+      !status.ok()) {
     directory->RemoveMade();
     return status;
   }
@@ -58,18 +60,30 @@ Status DataDirectory::Prepare(bool create) {
     return status;
   }
   made_lock_ = !Contains(*names, kLockName);
-  auto lock = vfs_->Lock(PathOf(kLockName), "pid " + std::to_string(::getpid()) + "\n");
+  if (Status status = Lock(LockMode::kExclusive); !status.ok()) return status;
+  // Somebody may have created the store while we came to the lock.
+  names = vfs_->List(path_);
+  if (!names.ok()) return names.status();
+  if (Status status = CheckUsable(path_, *names, create); !status.ok()) return status;
+  fresh_ = !Contains(*names, kManifestName);
+  return {};
+}
+
+Status DataDirectory::PrepareToRead() {
+  const auto names = vfs_->List(path_);
+  if (!names.ok()) return names.status();
+  if (Status status = CheckUsable(path_, *names, false); !status.ok()) return status;
+  return Lock(LockMode::kShared);
+}
+
+Status DataDirectory::Lock(LockMode mode) {
+  auto lock = vfs_->Lock(PathOf(kLockName), "pid " + std::to_string(::getpid()) + "\n", mode);
   if (!lock.ok()) {
     if (lock.status().code() != StatusCode::kFailedPrecondition) return lock.status();
     return FailedPrecondition(std::string(lock.status().message()) +
                               "; stop that process or choose another data directory");
   }
   lock_ = *std::move(lock);
-  // Somebody may have created the store while we came to the lock.
-  names = vfs_->List(path_);
-  if (!names.ok()) return names.status();
-  if (Status status = CheckUsable(path_, *names, create); !status.ok()) return status;
-  fresh_ = !Contains(*names, kManifestName);
   return {};
 }
 

@@ -20,9 +20,10 @@ inline constexpr std::string_view kQuarantineName = "quarantine";
 class DataDirectory {
  public:
   // Locks a directory that holds a store, or that is empty or absent and `create` says so. Refuses
-  // what is neither, before anything is changed.
+  // what is neither, before anything is changed. `read_only`: the lock is shared with others that
+  // only read, and nothing is created but the lock, where that is possible.
   static Result<std::unique_ptr<DataDirectory>> Acquire(std::shared_ptr<Vfs> vfs, std::string path,
-                                                        bool create);
+                                                        bool create, bool read_only = false);
 
   Vfs& vfs() noexcept { return *vfs_; }
   const std::string& path() const noexcept { return path_; }
@@ -48,6 +49,8 @@ class DataDirectory {
   DataDirectory(std::shared_ptr<Vfs> vfs, std::string path)
       : vfs_(std::move(vfs)), path_(std::move(path)) {}
   Status Prepare(bool create);
+  Status PrepareToRead();
+  Status Lock(LockMode mode);
   void RemoveMade();
   // A path in quarantine/ (made if needed) that does not exist yet.
   Result<std::string> NewQuarantinePath(const std::string& name);

@@ -42,7 +42,10 @@ void HintBuilder::Add(const RunEntry& entry) {
   last_key_.append(entry.key.substr(shared));
   ++block_entries_;
   ++entries_;
-  if (entry.deleted) ++deleted_;
+  if (entry.deleted) {
+    ++deleted_;
+    deleted_bytes_ += entry.size;
+  }
   if (block_.size() >= kHintBlockSize) EndBlock();
 }
 
@@ -81,6 +84,7 @@ void HintBuilder::Finish(const StoreId& store_id, const SegmentFacts& facts) {
   AppendFixed(footer, blocks_);
   AppendFixed(footer, block_bytes_);
   AppendFixed(footer, std::uint64_t{table_.size()});
+  AppendFixed(footer, deleted_bytes_);
   AppendFixed(footer, std::uint32_t{0});
   AppendFixed(footer, Crc32c().Extend(footer).Value());
   bytes_.append(table_).append(footer);

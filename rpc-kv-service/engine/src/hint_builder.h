@@ -11,8 +11,8 @@
 //   footer:  0 magic 8 "weirhnt\0" | 8 version 4 | 12 kind 1 | 13 zero 3 | 16 store id 16
 //            32 fid 8 | 40 data length 8 | 48 segment crc 4 | 52 crc32c of the table 4
 //            56 min seq 8 | 64 max seq 8 | 72 entries 8 | 80 deleted entries 8 | 88 blocks 8
-//            96 bytes of blocks 8 | 104 bytes of table 8 | 112 zero 4
-//            116 crc32c of bytes 0..115 4
+//            96 bytes of blocks 8 | 104 bytes of table 8 | 112 bytes of deleting records 8
+//            120 zero 4 | 124 crc32c of bytes 0..123 4
 //
 // The footer's CRC vouches for the table, the table for the blocks: every byte is covered. The
 // footer also is what readers of the last entries may read beyond them.
@@ -29,7 +29,7 @@ namespace weir::kv {
 
 inline constexpr std::string_view kHintMagic{"weirhnt\0", 8};
 inline constexpr std::uint32_t kHintVersion = 1;
-inline constexpr std::size_t kHintFooterSize = 120;
+inline constexpr std::size_t kHintFooterSize = 128;
 inline constexpr std::size_t kHintBlockSize = 4096;  // a block ends when it has that much
 
 // One thread. Memory: the bytes that were not taken yet, and a key a block.
@@ -37,7 +37,7 @@ class HintBuilder {
  public:
   // `entry.key` is above all before it.
   void Add(const RunEntry& entry);
-  // Appends all that is left; the last thing to be done.
+  // Appends all that is left; the last thing to be done. Counts the tombstone_bytes itself.
   void Finish(const StoreId& store_id, const SegmentFacts& facts);
 
   // Finished bytes, in order; the caller may clear what it has taken.
@@ -54,6 +54,7 @@ class HintBuilder {
   std::uint32_t block_entries_ = 0;
   std::uint64_t entries_ = 0;
   std::uint64_t deleted_ = 0;
+  std::uint64_t deleted_bytes_ = 0;
   std::uint64_t blocks_ = 0;
   std::uint64_t block_bytes_ = 0;
 };

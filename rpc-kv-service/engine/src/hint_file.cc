@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view kSuffix = ".hint";
 constexpr std::size_t kTableEntrySize = 16;  // and the key
+constexpr std::size_t kFooterCrcOffset = kHintFooterSize - 4;
 
 }  // namespace
 
@@ -50,7 +51,8 @@ Hint::Parsed Hint::Parse(std::string_view bytes, std::shared_ptr<const void> own
 std::string Hint::ParseFooter(std::string_view footer, std::uint64_t size) {
   const char* at = footer.data();
   if (footer.substr(0, kHintMagic.size()) != kHintMagic ||
-      Crc32c().Extend(footer.substr(0, 116)).Value() != LoadFixed<std::uint32_t>(at + 116)) {
+      Crc32c().Extend(footer.substr(0, kFooterCrcOffset)).Value() !=
+          LoadFixed<std::uint32_t>(at + kFooterCrcOffset)) {
     return "has a damaged footer";
   }
   if (const auto version = LoadFixed<std::uint32_t>(at + 8); version != kHintVersion) {
@@ -69,6 +71,7 @@ std::string Hint::ParseFooter(std::string_view footer, std::uint64_t size) {
   block_count_ = LoadFixed<std::uint64_t>(at + 88);
   block_bytes_ = LoadFixed<std::uint64_t>(at + 96);
   table_bytes_ = LoadFixed<std::uint64_t>(at + 104);
+  facts_.tombstone_bytes = LoadFixed<std::uint64_t>(at + 112);
   const std::uint64_t left = size - kHintFooterSize;
   if (block_bytes_ > left || table_bytes_ != left - block_bytes_ ||
       block_count_ > table_bytes_ / kTableEntrySize) {

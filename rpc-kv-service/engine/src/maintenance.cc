@@ -107,8 +107,8 @@ void Maintenance::WriteHints() {
     if (stopping()) return;
     if (!segment->sealed()) continue;
     const std::uint64_t fid = segment->fid();
-    if (!hinted_.contains(fid)) {
-      DataDirectory& directory = parts_.merge.directory;
+    DataDirectory& directory = parts_.merge.directory;
+    if (!hinted_.contains(fid) && !HasHint(directory.vfs(), directory.path(), fid)) {
       if (Status status =
               WriteHint(directory.vfs(), directory.path(), parts_.merge.store_id, segment->facts());
           !status.ok()) {

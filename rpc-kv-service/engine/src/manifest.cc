@@ -236,6 +236,10 @@ ParsedManifest ParseManifest(std::string_view bytes) {
     return result;
   }
   // Only the last append can be torn: anything valid behind the bad place means damage.
+  if (bytes.size() - offset > kFrameHeadSize + kMaxEditsSize) {
+    result.error = "at offset " + std::to_string(offset) + ": an edit is damaged";
+    return result;
+  }
   for (std::uint64_t at = offset + 1; at < bytes.size(); ++at) {
     if (FrameAt(bytes, at)) {
       result.error = "at offset " + std::to_string(offset) + ": an edit is damaged";

@@ -7,6 +7,12 @@
 #include "weir/log.h"
 
 namespace weir::kv {
+namespace {
+
+// Reading less than this at the next start is quicker than having one more segment for ever.
+constexpr std::uint64_t kSealAtClose = 4 << 20;
+
+}  // namespace
 
 SegmentLog::SegmentLog(DataDirectory& directory, SegmentTable& segments, Manifest& manifest,
                        const StoreId& store_id, std::uint64_t segment_size)
@@ -184,10 +190,20 @@ void SegmentLog::AddMark(GroupBuffer& group) {
   pending_mark_end_ = group.end();
 }
 
+Status SegmentLog::Seal() {
+  ManifestEdit edit;
+  edit.Seal(position_.fid, position_.length, position_.crc.Value());
+  if (Status status = AppendEdit(edit); !status.ok()) return status;
+  SealInTable();
+  counters_.active_bytes = 0;
+  return {};
+}
+
 Status SegmentLog::Close() {
   if (!fence().ok()) return fence();
   if (file_ == nullptr) return {};
   if (Status status = SyncAll(); !status.ok()) return status;
+  if (position_.length >= kSealAtClose) return Seal();
   if (unmarked() == 0) return {};
   // With it, damage to the last records cannot be taken for a torn write.
   GroupBuffer group;

@@ -77,7 +77,8 @@ class SegmentLog {
   Status Rotate();
   // The same, if the active segment has records.
   Status RotateIfUsed();
-  // Syncs, and leaves a mark that all is on disk.
+  // Syncs, and seals the active segment if it is large, so that the next start need not read it;
+  // else leaves a mark that all is on disk. The last call.
   Status Close();
   // Something that all rely on could not be made durable (`cause`): from now on nothing is taken.
   // Any thread. Returns what to tell those whose write it was.
@@ -94,6 +95,7 @@ class SegmentLog {
 
  private:
   Status CreateNext(std::uint64_t fid);
+  Status Seal();
   void SealInTable();
   Status SyncFile();
   Status AppendEdit(const ManifestEdit& edit);

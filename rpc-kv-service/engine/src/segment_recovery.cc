@@ -152,10 +152,9 @@ Status Replay::JudgeTail(SegmentScanner::Step step, const LiveSegment& live,
 
 }  // namespace
 
-Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::uint64_t fid,
-                                      std::uint64_t file_size, const LiveSegment& live,
-                                      const StoreId& store_id, std::uint64_t last_seq,
-                                      SegmentKeys& keys) {
+Result<SegmentHead> ReadSegmentHead(File& file, const std::string& path, std::uint64_t fid,
+                                    std::uint64_t file_size, const LiveSegment& live,
+                                    const StoreId& store_id) {
   if (live.sealed && file_size != live.length) {
     return DataLoss(path + ": has " + std::to_string(file_size) +
                     " bytes, but MANIFEST has sealed " + std::to_string(live.length) +
@@ -178,7 +177,16 @@ Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::
                     ": at offset 0: is of another kind than MANIFEST says; restore the right "
                     "file from a backup");
   }
-  return Replay(file, path, fid, file_size, keys).Run(header, bytes, live, last_seq);
+  return SegmentHead{header, std::move(bytes)};
+}
+
+Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::uint64_t fid,
+                                      std::uint64_t file_size, const LiveSegment& live,
+                                      const StoreId& store_id, std::uint64_t last_seq,
+                                      SegmentKeys& keys) {
+  const auto head = ReadSegmentHead(file, path, fid, file_size, live, store_id);
+  if (!head.ok()) return head.status();
+  return Replay(file, path, fid, file_size, keys).Run(head->header, head->bytes, live, last_seq);
 }
 
 }  // namespace weir::kv

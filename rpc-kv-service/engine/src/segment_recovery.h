@@ -19,6 +19,16 @@ struct ReplayedSegment {
   std::string torn;            // not empty: there is a torn tail, and what it is
 };
 
+struct SegmentHead {
+  SegmentHeader header;
+  std::string bytes;
+};
+// Checks that `file`, `path` by name, of `file_size` bytes, begins as segment `fid` of the store
+// and has the length that its MANIFEST entry `live` says. DATA_LOSS if not.
+Result<SegmentHead> ReadSegmentHead(File& file, const std::string& path, std::uint64_t fid,
+                                    std::uint64_t file_size, const LiveSegment& live,
+                                    const StoreId& store_id);
+
 // Reads segment `fid` from `file`, `path` by name, of `file_size` bytes, whose MANIFEST entry is
 // `live`. `last_seq`: the highest seq of the segments before it. DATA_LOSS if it is damaged.
 //

@@ -118,4 +118,22 @@ Status WriteHint(Vfs& vfs, const std::string& directory, const StoreId& store_id
   return (*writer)->Finish(store_id, found, durability);
 }
 
+bool HasHint(Vfs& vfs, const std::string& directory, std::uint64_t fid) {
+  return vfs.Inode(directory + "/" + HintName(fid)).ok();
+}
+
+void WriteMissingHints(Vfs& vfs, const std::string& directory, const StoreId& store_id,
+                       const SegmentTable& segments, std::uint64_t most_bytes) {
+  for (const auto& segment : segments.List()) {
+    if (!segment->sealed() || HasHint(vfs, directory, segment->fid())) continue;
+    const SegmentFacts& facts = segment->facts();
+    if (facts.length > most_bytes) return;
+    most_bytes -= facts.length;
+    if (Status status = WriteHint(vfs, directory, store_id, facts); !status.ok()) {
+      LogWarning(directory + ": no hint for " + SegmentName(facts.fid) + ": " +
+                 std::string(status.message()));
+    }
+  }
+}
+
 }  // namespace weir::kv

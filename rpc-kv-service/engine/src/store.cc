@@ -12,6 +12,7 @@
 #include "recovery.h"
 #include "scan_iterator.h"
 #include "segment_log.h"
+#include "segment_run.h"
 #include "snapshot_handle.h"
 #include "wall_time.h"
 #include "weir/log.h"
@@ -21,6 +22,8 @@ namespace {
 
 // Smaller ones would be little more than headers and syncs.
 constexpr std::uint64_t kMinSegmentSize = 4096;
+// Bytes of segments that a close reads to write missing hints: about a second.
+constexpr std::uint64_t kMostReadAtClose = 512 << 20;
 
 Status CheckOptions(const Options& options) {
   if (options.segment_size < kMinSegmentSize || options.segment_size > kMaxSegmentSize) {
@@ -76,8 +79,16 @@ class Store::Engine {
     auto recovered = Recover(*directory_, options_, segments_, index_);
     if (!recovered.ok()) return recovered.status();
     const ManifestState& state = recovered->manifest;
+    store_id_ = state.store_id;
     id_ = ToHex(state.store_id);
     time_.RaiseFloor(state.time_floor_ms);
+    snapshots_.Start(recovered->last_seq);
+    snapshots_.SetLimits(options_.clock, options_.snapshot_ttl, options_.snapshot_memory);
+    changes_.RaiseFirst(state.change_floor);
+    if (options_.read_only) {
+      if (recovered->active != nullptr) read_only_active_bytes_ = recovered->position.length;
+      return {};
+    }
     manifest_.emplace(std::move(recovered->manifest_file), recovered->manifest_length,
                       state.next_fid);
     log_.emplace(*directory_, segments_, *manifest_, state.store_id, options_.segment_size);
@@ -86,9 +97,6 @@ class Store::Engine {
         !status.ok()) {
       return status;
     }
-    snapshots_.Start(recovered->last_seq);
-    snapshots_.SetLimits(options_.clock, options_.snapshot_ttl, options_.snapshot_memory);
-    changes_.RaiseFirst(state.change_floor);
     committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq,
                        [this](const WriteBatch& batch) { return CheckConditions(batch); });
     queue_.emplace(*committer_, options_.sync, options_.clock, options_.max_pending_bytes);
@@ -100,11 +108,19 @@ class Store::Engine {
 
   Status Close() {
     if (closing_.exchange(true)) return {};
-    if (!queue_) return {};
+    if (!queue_) {
+      closed_ = true;
+      directory_->Release();
+      return {};
+    }
     maintenance_->Stop();
     queue_->Close();  // callbacks may read
     closed_ = true;
     Status status = log_->Close();
+    if (status.ok()) {
+      WriteMissingHints(directory_->vfs(), directory_->path(), store_id_, segments_,
+                        kMostReadAtClose);
+    }
     directory_->Release();
     return status;
   }
@@ -112,6 +128,11 @@ class Store::Engine {
   Status CheckOpen() const {
     if (closed_.load(std::memory_order_relaxed)) return FailedPrecondition("the store is closed");
     return {};
+  }
+
+  Status CheckWritable() const {
+    if (queue_) return {};
+    return FailedPrecondition(directory() + ": the store is opened read-only; open it for writing");
   }
 
   // Gives the record of `key` to `use` while it may be read.
@@ -144,10 +165,14 @@ class Store::Engine {
 
   std::uint64_t WallMs() const { return time_.Now(); }
 
-  void Submit(WriteRequest& request) { queue_->Submit(request); }
+  void Submit(WriteRequest& request) {
+    request.status = CheckWritable();
+    if (request.status.ok()) queue_->Submit(request);
+  }
 
   void SubmitAsync(std::unique_ptr<AsyncWriteRequest> request) {
-    request->status = CheckBatch(request->owned_batch);
+    request->status = CheckWritable();
+    if (request->status.ok()) request->status = CheckBatch(request->owned_batch);
     if (request->status.ok() && queue_->SubmitAsync(request)) return;
     request->callback(request->status, request->commit);
   }
@@ -171,9 +196,6 @@ class Store::Engine {
   // Closes the active segment, so that all commits up to now are in closed ones, and holds these.
   Result<SealedSegments> Seal() {
     if (Status status = CheckOpen(); !status.ok()) return status;
-    if (options_.read_only) {
-      return FailedPrecondition(directory() + ": is open read-only, so it cannot be sealed");
-    }
     WriteRequest request;
     request.rotate = true;
     Submit(request);
@@ -210,36 +232,54 @@ class Store::Engine {
 
   Status Merge(const MergeOptions& options) {
     if (Status status = CheckOpen(); !status.ok()) return status;
+    if (Status status = CheckWritable(); !status.ok()) return status;
     return maintenance_->MergeNow(options);
   }
 
   Status Verify(const VerifyProgress& progress) {
     if (Status status = CheckOpen(); !status.ok()) return status;
+    if (Status status = CheckWritable(); !status.ok()) return status;
     return maintenance_->Verify(progress);
   }
 
   Stats GetStats() const {
-    const SegmentLog::Counters& log = log_->counters();
     Stats stats;
     stats.keys = index_.keys();
     std::int64_t live = 0;
     for (const auto& segment : segments_.List()) {
       ++stats.segments;
       live += segment->live_bytes();
-      stats.data_bytes += segment->sealed() ? segment->facts().length : log.active_bytes.load();
+      if (segment->sealed()) stats.data_bytes += segment->facts().length;
     }
+    stats.data_bytes += active_bytes();
     stats.live_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(live, 0));
     const std::uint64_t headers = stats.segments * kSegmentHeaderSize;
     stats.garbage_bytes = stats.data_bytes - std::min(stats.data_bytes, stats.live_bytes + headers);
     stats.index_bytes = index_.memory_bytes();
     stats.open_files = segments_.open_files();
+    stats.last_seq = snapshots_.visible();
+    stats.snapshots = snapshots_.count();
+    stats.first_change = changes_.first();
+    if (queue_) AddWriting(stats);
+    return stats;
+  }
+
+  const std::string& id() const noexcept { return id_; }
+  const std::string& directory() const noexcept { return directory_->path(); }
+
+ private:
+  std::uint64_t active_bytes() const {
+    return log_ ? log_->counters().active_bytes.load() : read_only_active_bytes_;
+  }
+
+  void AddWriting(Stats& stats) const {
+    const SegmentLog::Counters& log = log_->counters();
     stats.pending_bytes = queue_->pending_bytes();
     stats.commits = committer_->commits();
     stats.user_bytes = committer_->user_bytes();
     stats.groups = log.groups;
     stats.syncs = log.syncs;
     stats.sync_failures = log.sync_failures;
-    stats.last_seq = snapshots_.visible();
     stats.durable_seq = log.durable_seq;
     const MergeCounters& merges = maintenance_->merges();
     stats.written_bytes = log.written_bytes + merges.written_bytes;
@@ -248,16 +288,9 @@ class Store::Engine {
     stats.merged_bytes = merges.merged_bytes;
     stats.scrubbed_bytes = maintenance_->scrubs().scrubbed_bytes;
     stats.bad_records = merges.bad_records + maintenance_->scrubs().bad_records;
-    stats.snapshots = snapshots_.count();
-    stats.first_change = changes_.first();
     stats.fenced = log.fenced;
-    return stats;
   }
 
-  const std::string& id() const noexcept { return id_; }
-  const std::string& directory() const noexcept { return directory_->path(); }
-
- private:
   template <class Use>
   Status ReadOnce(std::string_view key, const SnapshotHandle* snapshot, ReadBuffer& buffer,
                   Use& use) {
@@ -340,7 +373,9 @@ class Store::Engine {
 
   const std::unique_ptr<DataDirectory> directory_;
   const Options options_;
+  StoreId store_id_{};
   std::string id_;
+  std::uint64_t read_only_active_bytes_ = 0;
   std::atomic<bool> closing_{false};
   std::atomic<bool> closed_{false};
   WallTime time_;
@@ -362,7 +397,8 @@ Result<std::unique_ptr<Store>> Store::Open(const std::string& directory, Options
   if (Status status = CheckOptions(options); !status.ok()) return status;
   if (options.vfs == nullptr) options.vfs = PosixVfs();
   if (options.clock == nullptr) options.clock = SteadyClock();
-  auto acquired = DataDirectory::Acquire(options.vfs, directory, options.create_if_missing);
+  auto acquired =
+      DataDirectory::Acquire(options.vfs, directory, options.create_if_missing, options.read_only);
   if (!acquired.ok()) return acquired.status();
   DataDirectory& held = **acquired;
   const bool fresh = held.fresh();
