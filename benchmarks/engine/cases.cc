@@ -19,6 +19,7 @@ std::vector<Case> MakeCases() {
   const std::vector<Extra> latency = {{"p50_us", "p50 %.0f us"}, {"p99_us", "p99 %.0f us"}};
   const std::vector<Extra> memory = {{"index_bytes_per_key", "index alone %.1f"},
                                      {"resident_bytes_per_key", "with mapped files %.1f"}};
+  const Extra hints = {"hint_bytes_per_byte", "%.2f of it hints"};
   const std::vector<Extra> again = {{"seconds_again", "again %.3f"}};
   const std::vector<Extra> merging = {{"ops_per_s_quiet", "%.0f ops/s without"},
                                       {"ops_per_s", "%.0f with"},
@@ -49,13 +50,13 @@ std::vector<Case> MakeCases() {
              again),
       Amount("ram_loaded", "memory after that", "anonymous_bytes_per_key", "B/key", "%.1f", memory),
       Amount("written_fill", "bytes written for a byte put, random fill", "bytes_per_byte", "B/B",
-             "%.2f"),
+             "%.2f", {hints}),
       Amount("written_overwrite", "the same with three overwrites and their merges",
              "bytes_per_byte", "B/B", "%.2f"),
       Amount("space", "bytes on disk for a live byte after three overwrites", "bytes_per_byte",
-             "B/B", "%.2f", {{"bytes_per_byte_at_most", "at most %.2f"}}),
+             "B/B", "%.2f", {{"bytes_per_byte_at_most", "at most %.2f"}, hints}),
       Amount("space_merged", "the same after a whole merge or compaction", "bytes_per_byte", "B/B",
-             "%.2f", {{"written_bytes_per_byte", "%.2f written for a byte put"}}),
+             "%.2f", {{"written_bytes_per_byte", "%.2f written for a byte put"}, hints}),
       {"merge_put", "puts while a merge runs, as a part of those without", "rate_kept", "", "%.2f",
        true, merging},
       Amount("merge_get", "p99 of gets while a merge runs, as a multiple of that without",

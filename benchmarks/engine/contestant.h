@@ -59,6 +59,9 @@ class Contestant {
   virtual bool Merge(Pace pace) = 0;
   // Memory of its index alone, where it can tell.
   virtual std::optional<std::uint64_t> IndexBytes() { return std::nullopt; }
+  // How the names of files end that only repeat, for a faster start, what others hold; may be
+  // empty.
+  virtual std::string_view hint_suffix() const { return {}; }
   // True: it writes through a mapping, so that only written pages can be counted, not bytes.
   virtual bool writes_through_mapping() const { return false; }
 };

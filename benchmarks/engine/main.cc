@@ -206,6 +206,11 @@ int Main(int argc, char** argv) {
   app.add_option("--value-cache-mib", value_cache_mib, "weir: MiB of value cache; 0: none")
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 20))
       ->capture_default_str();
+  std::optional<std::uint64_t> merge_mib;
+  app.add_option("--merge-mib", merge_mib,
+                 "weir: MiB a second that the merges of merge_put and merge_get read and write; "
+                 "0: no limit; its default for automatic merges if not given")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 20));
   std::size_t cache_mib = arguments.tuning.cache_bytes >> 20;
   app.add_option("--cache-mib", cache_mib, "RocksDB: MiB of block cache")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
@@ -213,6 +218,7 @@ int Main(int argc, char** argv) {
   if (const int code = Parse(app, argc, argv); code >= 0) return code;
   arguments.tuning.cache_bytes = cache_mib << 20;
   arguments.tuning.value_cache_bytes = value_cache_mib << 20;
+  if (merge_mib) arguments.tuning.merge_bytes_per_second = *merge_mib << 20;
 
   std::vector<Entry> entries;
   if (!ChooseCases(arguments.only, &plan.cases) ||

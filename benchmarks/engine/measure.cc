@@ -125,10 +125,11 @@ void FlushFileSystem(const std::string& directory) {
   close(file);
 }
 
-std::uint64_t DiskBytes(const std::string& directory) {
+std::uint64_t DiskBytes(const std::string& directory, std::string_view suffix) {
   std::uint64_t bytes = 0;
   ForEachFile(directory, [&](const char* path) {
     struct stat status {};
+    if (!std::string_view(path).ends_with(suffix)) return;
     if (stat(path, &status) == 0) bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
   });
   return bytes;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "histogram.h"
 
@@ -54,8 +55,9 @@ void Touch(const std::string& directory);
 // Writes what the file system of `directory` still holds back, so that nobody pays for others.
 void FlushFileSystem(const std::string& directory);
 
-// What the files below `directory` take on the device.
-std::uint64_t DiskBytes(const std::string& directory);
+// What the files below `directory` take on the device; with a `suffix` only those whose names end
+// so.
+std::uint64_t DiskBytes(const std::string& directory, std::string_view suffix = {});
 
 struct Memory {
   std::uint64_t anonymous = 0;  // bytes: heap and stacks

@@ -69,10 +69,21 @@ void SpaceStep(Context& context) {
                                    : now.by_calls - before.by_calls);
   };
   const auto space = [&] { return static_cast<double>(DiskBytes(context.directory)) / live; };
+  const auto report_space = [&](const std::string& the_case) {
+    context.Report(the_case, "bytes_per_byte", space());
+    if (const auto suffix = context.store.hint_suffix(); !suffix.empty()) {
+      context.Report(the_case, "hint_bytes_per_byte",
+                     static_cast<double>(DiskBytes(context.directory, suffix)) / live);
+    }
+  };
   context.store.Open(context.directory, {.rewrites_a_lot = true});
   FillRandom(context, values, context.plan.keys);
   Settle();
   context.Report("written_fill", "bytes_per_byte", written() / live);
+  if (const auto suffix = context.store.hint_suffix(); !suffix.empty()) {
+    context.Report("written_fill", "hint_bytes_per_byte",
+                   static_cast<double>(DiskBytes(context.directory, suffix)) / live);
+  }
   double most = 0;
   constexpr unsigned kOverwrites = 3;
   for (unsigned version = 1; version <= kOverwrites; ++version) {
@@ -81,11 +92,13 @@ void SpaceStep(Context& context) {
   }
   Settle();
   context.Report("written_overwrite", "bytes_per_byte", written() / live / (1 + kOverwrites));
-  context.Report("space", "bytes_per_byte", space());
+  report_space("space");
   context.Report("space", "bytes_per_byte_at_most", most);
+  context.store.Close();  // what is in memory or in an unfinished file is to be merged, too
+  context.store.Open(context.directory, {.rewrites_a_lot = true});
   if (context.Wants("space_merged") && context.store.Merge(Pace::kAlone)) {
     Settle();
-    context.Report("space_merged", "bytes_per_byte", space());
+    report_space("space_merged");
     context.Report("space_merged", "written_bytes_per_byte", written() / live / (1 + kOverwrites));
   }
   ReadBack(context, values, context.plan.keys, kOverwrites, kSample);

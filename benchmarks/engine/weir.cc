@@ -48,8 +48,17 @@ class Weir final : public Contestant {
     for (; scan->Valid(); scan->Next()) visit(scan->key(), scan->value());
     Check("scan", scan->status());
   }
-  bool Merge(Pace) override { return false; }
+  bool Merge(Pace pace) override {
+    kv::MergeOptions options;
+    if (pace == Pace::kBesideOthers) {
+      options.bytes_per_second =
+          tuning_.merge_bytes_per_second.value_or(kv::MergePolicy().bytes_per_second);
+    }
+    Check("merge", store_->Merge(options));
+    return true;
+  }
   std::optional<std::uint64_t> IndexBytes() override { return store_->GetStats().index_bytes; }
+  std::string_view hint_suffix() const override { return ".hint"; }
 
  private:
   static void Check(const char* what, const Status& status) {

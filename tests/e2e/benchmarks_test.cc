@@ -179,7 +179,7 @@ TEST(BenchEngine, EveryCaseOfEveryContestantIsMeasuredOrNamedAsAbsent) {
       {WEIR_BENCH_ENGINE, "--runs", "1", "--seconds", "0.01", "--keys", "1000", "--only",
        "fill_seq,ram_seq,fill_random,read_random,read_threads,read_missing,read_zipf,scan,"
        "scan_merged,overwrite,delete,batch_100,fill_threads,sync_1,fill_4k,read_4k,open,"
-       "written_fill,space",
+       "written_fill,space,space_merged,merge_put,merge_get",
        "--dir", stores, "--json", json},
       240s);
   ASSERT_EQ(ran.code, 0) << ran.errors;
@@ -208,6 +208,9 @@ TEST(BenchEngine, EveryCaseOfEveryContestantIsMeasuredOrNamedAsAbsent) {
       EXPECT_GT(MetricsOf(rows, "scan")["weir"]["ratio_to_" + name], 0);
     }
   }
+  EXPECT_GT(MetricsOf(rows, "space_merged")["weir"]["bytes_per_byte"], 1);
+  EXPECT_GT(MetricsOf(rows, "merge_put")["weir"]["rate_kept"], 0);
+  EXPECT_GT(MetricsOf(rows, "merge_get")["weir"]["p99_grown_to"], 0);
   auto weir = MetricsOf(rows, "open")["weir"];
   EXPECT_EQ(weir["goal"], 0.12);
   EXPECT_EQ(weir["met"], weir["seconds"] <= 0.12 ? 1 : 0);
