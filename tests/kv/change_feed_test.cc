@@ -1,6 +1,7 @@
 // The change feed: every commit once, in order, whole.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <random>
 #include <thread>
 
@@ -182,6 +183,91 @@ TEST(ChangeFeed, EndsAtADamagedRecordAndNamesIt) {
   EXPECT_THAT(std::string(feed->status().message()),
               AllOf(HasSubstr(path), HasSubstr("offset " + std::to_string(good))));
   EXPECT_EQ(feed->next_seq(), 2U);
+}
+
+TEST(ChangeFeed, EndsWithOutOfRangeAndNeverWithAGapWhenAMergeOvertakesIt) {
+  auto vfs = std::make_shared<FaultVfs>();
+  Options options = InMemory(vfs);
+  options.segment_size = 4096;
+  options.merge.automatic = false;
+  auto store = MustOpen(kDirectory, options);
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(store->Write(RandomBatch(random)).ok());
+  auto overtaken = MustRead(*store, 1);
+  auto at_end = MustRead(*store, 301);
+  const Status merged = store->Merge();
+  ASSERT_TRUE(merged.ok()) << merged.ToString();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store->Write(RandomBatch(random)).ok());
+  const std::uint64_t first = store->GetStats().first_change;
+  ASSERT_GT(first, 1U);
+
+  // It holds the segment that it reads, so it gives what is left of that, then ends.
+  std::uint64_t last = 0;
+  for (; overtaken->Valid(); overtaken->Next()) ASSERT_EQ(overtaken->seq(), ++last);
+  EXPECT_EQ(overtaken->status().code(), StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(overtaken->status().message()), HasSubstr(std::to_string(first)));
+  EXPECT_LT(last + 1, first);
+  EXPECT_EQ(overtaken->next_seq(), last + 1);
+  const auto refused = store->Changes(first - 1);
+  EXPECT_EQ(refused.status().code(), StatusCode::kOutOfRange);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr(std::to_string(first)));
+  EXPECT_TRUE(store->Changes(first).ok());
+  // One that had all of them goes on.
+  last = 300;
+  Model ignored;
+  at_end->Next();
+  ASSERT_NO_FATAL_FAILURE(Follow(*at_end, ignored, last));
+  EXPECT_EQ(last, 350U);
+
+  // What a follower does then: a checkpoint, and on from there. Also after reopening.
+  std::uint64_t copied = 0;
+  const Status made = store->Checkpoint("/copy", &copied);
+  ASSERT_TRUE(made.ok()) << made.ToString();
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store->Write(RandomBatch(random)).ok());
+  store.reset();
+  store = MustOpen(kDirectory, options);
+  EXPECT_EQ(store->GetStats().first_change, first);
+  options.read_only = true;
+  Model follower = Contents(*MustOpen("/copy", options));
+  ASSERT_NO_FATAL_FAILURE(Follow(*MustRead(*store, copied + 1), follower, copied));
+  EXPECT_EQ(follower, Contents(*store));
+}
+
+TEST(ChangeFeed, BesideMergesGivesEveryCommitOrSaysThatItCannot) {
+  const TempDirectory directory;
+  Options options;
+  options.segment_size = 16 * 1024;
+  options.sync.mode = SyncMode::kNone;
+  options.merge.automatic = false;
+  auto store = MustOpen(directory.path() + "/store", options);
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    std::mt19937_64 random(8);
+    while (!stop) EXPECT_TRUE(store->Write(RandomBatch(random)).ok());
+  });
+  std::thread merger([&] {
+    while (!stop) EXPECT_TRUE(store->Merge().ok());
+  });
+  std::uint64_t overtaken = 0;
+  std::uint64_t given = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(Scaled(3000, 1500));
+  while (std::chrono::steady_clock::now() < end) {
+    auto feed = store->Changes(store->GetStats().first_change);
+    if (!feed.ok()) {
+      EXPECT_EQ(feed.status().code(), StatusCode::kOutOfRange) << feed.status().ToString();
+      continue;
+    }
+    std::uint64_t last = (*feed)->next_seq() - ((*feed)->Valid() ? 2 : 1);
+    for (; (*feed)->Valid(); (*feed)->Next(), ++given) EXPECT_EQ((*feed)->seq(), ++last);
+    if ((*feed)->status().ok()) continue;
+    EXPECT_EQ((*feed)->status().code(), StatusCode::kOutOfRange) << (*feed)->status().ToString();
+    ++overtaken;
+  }
+  stop = true;
+  writer.join();
+  merger.join();
+  std::cout << given << " commits given, overtaken " << overtaken << " times" << std::endl;
+  EXPECT_GT(given, 100U);
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ TEST(Checkpoint, OfAnEmptyStoreIsEmpty) {
   EXPECT_TRUE(Contents(*MustOpen(kCopy, Adopting(InMemory(vfs)))).empty());
 }
 
-TEST(Checkpoint, HoldsWholeCommitsWhileWritersWrite) {
+TEST(Checkpoint, HoldsWholeCommitsWhileWritersWriteAndMergesRun) {
   const TempDirectory directory;
   Options options;
   options.segment_size = 16 * 1024;
@@ -93,6 +93,9 @@ TEST(Checkpoint, HoldsWholeCommitsWhileWritersWrite) {
       while (!stop) EXPECT_TRUE(store->Write(Pair(next++)).ok());
     });
   }
+  writers.emplace_back([&] {
+    while (!stop) EXPECT_TRUE(store->Merge().ok());
+  });
   const QuietLog quiet;
   const std::uint64_t rounds = Scaled(20, 8);
   for (std::uint64_t round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {

@@ -11,8 +11,9 @@ namespace weir::kv {
 namespace {
 
 constexpr std::uint64_t kMaxManifestSize = 1 << 30;
-// MANIFEST changes just before the table does, so what is missing comes at once.
-constexpr int kTries = 10'000;
+// A millisecond apart. MANIFEST changes before the table does: by a rotation at once, by a merge as
+// it goes through what it has written.
+constexpr int kTries = 120'000;
 
 // Fills in what belongs to the manifest. False: the table is not as far as MANIFEST, or further.
 bool Hold(const SegmentTable& segments, SealedSegments& sealed) {
