@@ -1,6 +1,7 @@
 // Merging: what it keeps, what it drops, and that nothing that was deleted ever returns.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <thread>
@@ -400,6 +401,93 @@ TEST_F(MergeTest, MakesDurableWhatItReliesUpon) {
     const auto value = after->Get(Key(i));
     ASSERT_TRUE(value.ok()) << Key(i) << " is gone";
     EXPECT_EQ(*value, "new");
+  }
+}
+
+// A store with everything in it: batches, deletes, overwrites, expired keys, several segments.
+TEST_F(MergeTest, T7_ACrashAtEveryStepLosesNothingAndBringsNothingBack) {
+  for (std::uint64_t i = 0; i < 120; ++i) Put(Key(i), std::string(60, 'a'));
+  for (std::uint64_t i = 0; i < 120; i += 2) Put(Key(i), std::string(30, 'b'));
+  for (std::uint64_t i = 0; i < 120; i += 5) Delete(Key(i));
+  WriteBatch batch;
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    batch.Put(Key(200 + i), "batch");
+    model_[Key(200 + i)] = "batch";
+  }
+  ASSERT_TRUE(store_->Write(batch).ok());
+  ASSERT_TRUE(store_->Put("expiring", "v", {.ttl = milliseconds(1000)}).ok());
+  NextSegment();
+  clock_->Advance(milliseconds(600'000));
+  store_.reset();
+  const auto start = std::shared_ptr<FaultVfs>(vfs_->Clone());
+  QuietLog quiet;
+  std::mt19937_64 random(5);
+  bool finished = false;
+  std::uint64_t points = 0;
+  for (std::uint64_t n = 0; !finished; ++n) {
+    vfs_ = std::shared_ptr<FaultVfs>(start->Clone());
+    store_ = MustOpen(kDirectory, Small());
+    vfs_->KillAt(vfs_->calls() + n);
+    finished = store_->Merge().ok();
+    for (const auto unsynced : {Unsynced::kDropped, Unsynced::kPartlyKept, Unsynced::kKept}) {
+      const std::shared_ptr<FaultVfs> image = vfs_->CrashImage(unsynced, random);
+      Options options = Small();
+      options.vfs = image;
+      auto opened = Store::Open(kDirectory, options);
+      ASSERT_TRUE(opened.ok()) << "step " << n << ": " << opened.status().ToString();
+      ASSERT_EQ(Contents(**opened), model_) << "step " << n;
+      const Status again = (*opened)->Merge();
+      ASSERT_TRUE(again.ok()) << "step " << n << ": " << again.ToString();
+      ASSERT_EQ(Contents(**opened), model_) << "step " << n << ", merged again";
+      opened = Status(StatusCode::kCancelled, "closed");
+      ASSERT_EQ(Contents(*MustOpen(kDirectory, options)), model_) << "step " << n << ", reopened";
+      ++points;
+    }
+    store_.reset();
+  }
+  EXPECT_GT(points, 60U);
+  RecordProperty("points", static_cast<int>(points));
+}
+
+// One failing call, then all is well again: the merge fails, or not, and the store is right.
+TEST_F(MergeTest, T9_AFailureAtEveryStepLeavesTheStoreRight) {
+  for (std::uint64_t i = 0; i < 150; ++i) Put(Key(i % 100), std::string(60, 'a'));
+  for (std::uint64_t i = 0; i < 100; i += 5) Delete(Key(i));
+  store_.reset();
+  const auto start = std::shared_ptr<FaultVfs>(vfs_->Clone());
+  QuietLog quiet;
+  for (const StatusCode code : {StatusCode::kInternal, StatusCode::kResourceExhausted}) {
+    bool failed = true;
+    for (std::uint64_t n = 0; failed; ++n) {
+      vfs_ = std::shared_ptr<FaultVfs>(start->Clone());
+      store_ = MustOpen(kDirectory, Small());
+      failed = false;
+      Fault fault{.code = code, .written = 0.5};
+      Call failed_call = Call::kWrite;
+      vfs_->SetPlan([&, first = vfs_->calls()](std::uint64_t number, Call call,
+                                               const std::string&) -> const Fault* {
+        if (number != first + n) return nullptr;
+        failed = true;
+        failed_call = call;
+        return &fault;
+      });
+      const Status status = store_->Merge();
+      vfs_->SetPlan({});
+      const Stats stats = store_->GetStats();
+      if (code == StatusCode::kResourceExhausted && failed_call != Call::kSync &&
+          failed_call != Call::kSyncDirectory) {
+        EXPECT_FALSE(stats.fenced) << "step " << n << ": a full device fences nothing";
+      }
+      ASSERT_EQ(Contents(*store_), model_) << "step " << n << ": " << status.ToString();
+      if (!stats.fenced) {
+        const Status again = store_->Merge();
+        EXPECT_TRUE(again.ok()) << "step " << n << ": " << again.ToString();
+        ASSERT_EQ(Contents(*store_), model_) << "step " << n << ", merged again";
+      }
+      Reopen();
+      ASSERT_EQ(Contents(*store_), model_) << "step " << n << ", reopened";
+      store_.reset();
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 #include "committer.h"
 
+#include <utility>
+
 #include "coding.h"
 
 namespace weir::kv {
@@ -29,6 +31,13 @@ std::uint64_t EncodedSize(const WriteRequest& request, std::uint64_t seq) {
   return size;
 }
 
+bool HasPuts(const WriteRequest& request) {
+  for (std::size_t i = 0; i < request.count(); ++i) {
+    if (!request.operation(i).is_delete) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void Committer::Write(CommitGroup& group, const std::function<void()>& drain,
@@ -50,11 +59,28 @@ void Committer::Write(CommitGroup& group, const std::function<void()>& drain,
 
   if (group.last_seq != group.first_seq) {
     group.status = log_.Append(group.buffer, group.last_seq, drain);
+    if (group.status.code() == StatusCode::kResourceExhausted && reserve_.OnFull()) {
+      WriteDeletes(group, drain);
+    }
     if (!group.status.ok()) return;
     last_seq_ = group.last_seq;
   }
   group.end = log_.length();
   group.sync = WantsSync(group);
+}
+
+void Committer::WriteDeletes(CommitGroup& group, const std::function<void()>& drain) {
+  const Status full = std::exchange(group.status, {});
+  group.last_seq = group.first_seq;
+  log_.StartGroup(group.buffer);
+  marked_ = false;
+  for (WriteRequest* request : group.requests) {
+    if (!request->status.ok()) continue;
+    if (HasPuts(*request) || !Take(*request, group, drain)) request->status = full;
+  }
+  if (group.last_seq != group.first_seq) {
+    group.status = log_.Append(group.buffer, group.last_seq, drain);
+  }
 }
 
 bool Committer::Take(WriteRequest& request, CommitGroup& group,
@@ -76,6 +102,10 @@ bool Committer::Take(WriteRequest& request, CommitGroup& group,
     request.status = check_(*request.batch);
     if (!request.status.ok()) return true;
   }
+  if (!reserve_.AllowPut() && HasPuts(request)) {
+    request.status = reserve_.Refusal();
+    return true;
+  }
   if (group.last_seq == kMaxSeq) {
     request.status = OutOfRange("the store has used up its 2^63 sequence numbers");
     return true;
@@ -86,6 +116,10 @@ bool Committer::Take(WriteRequest& request, CommitGroup& group,
     if (!first) return false;
     drain();
     request.status = log_.Rotate();
+    if (request.status.code() == StatusCode::kResourceExhausted && reserve_.OnFull() &&
+        !HasPuts(request)) {
+      request.status = log_.Rotate();
+    }
     if (!request.status.ok()) return true;
     log_.StartGroup(group.buffer);
   } else if (!marked_ && group.buffer.size() == 0 && log_.unmarked() >= kMarkEvery) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "group_buffer.h"
+#include "reserve.h"
 #include "segment_log.h"
 #include "snapshots.h"
 #include "write_request.h"
@@ -36,11 +37,12 @@ class Committer {
   using Check = std::function<Status(const WriteBatch&)>;
 
   Committer(SegmentLog& log, Snapshots& snapshots, SyncPolicy policy, std::uint64_t last_seq,
-            Check check)
+            Check check, Reserve& reserve)
       : log_(log),
         snapshots_(snapshots),
         policy_(policy),
         check_(std::move(check)),
+        reserve_(reserve),
         last_seq_(last_seq) {}
 
   // Appends as many of the group's requests, from the first on, as go into one segment, and leaves
@@ -60,6 +62,8 @@ class Committer {
  private:
   // Encodes one more request. False: it has to be the first of another group.
   bool Take(WriteRequest& request, CommitGroup& group, const std::function<void()>& drain);
+  // The device is full. Tries again with those requests of the group that only delete.
+  void WriteDeletes(CommitGroup& group, const std::function<void()>& drain);
   void Encode(const WriteRequest& request, std::uint64_t seq, GroupBuffer& buffer);
   bool WantsSync(const CommitGroup& group) const;
 
@@ -67,6 +71,7 @@ class Committer {
   Snapshots& snapshots_;
   const SyncPolicy policy_;
   const Check check_;
+  Reserve& reserve_;
   std::uint64_t last_seq_;  // appended
   bool marked_ = false;     // the group that is being written begins with a durable mark
   std::atomic<std::uint64_t> commits_{0};

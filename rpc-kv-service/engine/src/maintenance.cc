@@ -90,6 +90,9 @@ void Maintenance::Look() {
   const std::uint64_t seq = parts_.merge.snapshots.visible();
   if (seq != looked_at_seq_ || parts_.reserve.full() || failures_ != 0) {
     looked_at_seq_ = seq;
+    StoreUse use;
+    (void)Candidates(use);
+    parts_.reserve.Grow(use.data);
     WriteHints();
     MergeWhileWorthIt();
   }

@@ -42,9 +42,10 @@ void Reserve::Grow(std::uint64_t data_bytes) {
   const std::uint64_t size = std::min(most_, std::bit_floor(data_bytes / kPartOfData));
   if (size < std::min(kLeast, most_) || size == 0) return;
   const std::lock_guard lock(mutex_);
-  if (full_ || size <= wanted_) return;
-  wanted_ = size;
-  if (Status status = Take(size); !status.ok()) {
+  if (full_ || size <= held_) return;
+  const bool known = size <= wanted_;
+  wanted_ = std::max(wanted_, size);
+  if (Status status = Take(size); !status.ok() && !known) {
     LogWarning(std::string(status.message()) +
                "; so there is no space kept back for deleting when the device is full");
   }

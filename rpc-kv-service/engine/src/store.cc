@@ -97,8 +97,9 @@ class Store::Engine {
         !status.ok()) {
       return status;
     }
-    committer_.emplace(*log_, snapshots_, options_.sync, recovered->last_seq,
-                       [this](const WriteBatch& batch) { return CheckConditions(batch); });
+    committer_.emplace(
+        *log_, snapshots_, options_.sync, recovered->last_seq,
+        [this](const WriteBatch& batch) { return CheckConditions(batch); }, reserve_);
     queue_.emplace(*committer_, options_.sync, options_.clock, options_.max_pending_bytes);
     maintenance_.emplace(PartsOfMaintenance(state.store_id));
     segments_.SetSealListener([this] { maintenance_->Wake(); });
@@ -233,11 +234,13 @@ class Store::Engine {
   Status Merge(const MergeOptions& options) {
     if (Status status = CheckOpen(); !status.ok()) return status;
     if (Status status = CheckWritable(); !status.ok()) return status;
+    if (Status status = CheckWritable(); !status.ok()) return status;
     return maintenance_->MergeNow(options);
   }
 
   Status Verify(const VerifyProgress& progress) {
     if (Status status = CheckOpen(); !status.ok()) return status;
+    if (Status status = CheckWritable(); !status.ok()) return status;
     if (Status status = CheckWritable(); !status.ok()) return status;
     return maintenance_->Verify(progress);
   }
@@ -384,12 +387,12 @@ class Store::Engine {
   Index index_;
   Snapshots snapshots_;
   ChangeLog changes_;
+  Reserve reserve_;
+  ReadLatency reads_;
   std::optional<Manifest> manifest_;
   std::optional<SegmentLog> log_;
   std::optional<Committer> committer_;
   std::optional<CommitQueue> queue_;
-  Reserve reserve_;
-  ReadLatency reads_;
   std::optional<Maintenance> maintenance_;
 };
 
