@@ -69,8 +69,8 @@ TEST(ReadLatency, SaysWhatOneReadInAHundredExceeds) {
   for (int i = 0; i < 20; ++i) reads.Add(milliseconds(1));
   const auto window = reads.Take();
   EXPECT_EQ(window.reads, 1000U);
-  EXPECT_GE(window.p99, milliseconds(1) * 3 / 4);
-  EXPECT_LE(window.p99, milliseconds(1) * 4 / 3);
+  EXPECT_GE(window.p99, microseconds(750));
+  EXPECT_LE(window.p99, microseconds(1333));
   for (int i = 0; i < 1000; ++i) reads.Add(nanoseconds(700));
   EXPECT_LE(reads.Take().p99, nanoseconds(900)) << "a window begins where the last one ended";
 }
@@ -354,7 +354,7 @@ TEST_F(MaintenanceTest, H16_ScrubbingFindsADamagedRecord) {
   const auto names = vfs_->List(kDirectory);
   std::string victim;
   for (const std::string& name : *names) {
-    if (ParseSegmentName(name) && name > victim &&
+    if (ParseSegmentName(name) && (victim.empty() || name < victim) &&
         vfs_->Contents(kDirectory + "/" + name).size() > 10'000) {
       victim = name;
     }

@@ -93,7 +93,8 @@ void Maintenance::Look() {
     StoreUse use;
     (void)Candidates(use);
     parts_.reserve.Grow(use.data);
-    WriteHints();
+    // What is left of a full device is for what makes space.
+    if (!parts_.reserve.full()) WriteHints();
     MergeWhileWorthIt();
   }
   Reclaim();
@@ -102,6 +103,17 @@ void Maintenance::Look() {
 void Maintenance::Reclaim() {
   if (parts_.merge.segments.dropped() != 0) parts_.merge.segments.Reclaim(parts_.merge.snapshots);
   parts_.merge.epochs.Collect();
+}
+
+// Waits a moment for readers to leave what was dropped. False: there is nothing.
+bool Maintenance::ReclaimAll() {
+  constexpr int kTries = 1000;
+  if (parts_.merge.segments.dropped() == 0) return false;
+  for (int i = 0; i < kTries && parts_.merge.segments.dropped() != 0; ++i) {
+    Reclaim();
+    std::this_thread::yield();
+  }
+  return parts_.merge.segments.dropped() == 0;
 }
 
 void Maintenance::WriteHints() {
@@ -172,6 +184,7 @@ Maintenance::Segments Maintenance::Choose(StoreUse& use) {
     return {};
   }
   use.room = Room();
+  use.all = bad_.empty();
   return Find(ChooseMerge(std::move(candidates), use, policy));
 }
 
@@ -283,6 +296,7 @@ Status Maintenance::MergeNow(const MergeOptions& options) {
     if (needed > room) {
       one_pass = false;
       fids = ChooseMergeForSpace(candidates, room);
+      if (fids.empty() && ReclaimAll()) continue;
       if (fids.empty()) {
         return ResourceExhausted(parts_.merge.directory.path() + ": there is no space to write " +
                                  std::to_string(needed) + " bytes of records in use anew");

@@ -67,6 +67,7 @@ class Maintenance {
   std::uint64_t Room() const;
   Segments Find(const std::vector<std::uint64_t>& fids) const;
   void Reclaim();
+  bool ReclaimAll();
   void Scrub();
 
   // Waits until then. False: the store is being closed. `urgent` may end it early.

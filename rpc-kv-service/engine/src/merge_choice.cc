@@ -6,7 +6,7 @@ namespace weir::kv {
 namespace {
 
 // A little below the trigger, so that one merge is not followed by the next at once.
-constexpr double kBelowTrigger = 0.02;
+constexpr double kBelowTrigger = 0.005;
 // When full: not worth the writing.
 constexpr double kMinFreedWhenFull = 0.05;
 
@@ -47,8 +47,10 @@ std::vector<std::uint64_t> ChooseMerge(std::vector<MergeCandidate> segments, con
   SortByWorth(segments);
   for (const MergeCandidate& segment : segments) {
     if (!chosen.empty() && !over(garbage, data, policy.trigger - kBelowTrigger)) break;
-    if (segment.free_now() == 0 || PartOf(segment.free_now(), segment.length) < policy.min_garbage)
-      break;
+    const double part = PartOf(segment.free_now(), segment.length);
+    const double least =
+        chosen.empty() ? std::min(policy.min_garbage, policy.trigger) : policy.min_garbage;
+    if (segment.free_now() == 0 || part < least) break;
     const std::uint64_t kept = segment.live + segment.tombstones;
     if (kept > room || (!chosen.empty() && input + segment.length > kMaxMergeInput)) continue;
     room -= kept;
@@ -59,7 +61,8 @@ std::vector<std::uint64_t> ChooseMerge(std::vector<MergeCandidate> segments, con
   }
   if (!chosen.empty()) return ByAge(std::move(chosen));
 
-  // Nothing is worth it by itself. Are there deletions enough to be worth a merge of all?
+  // Nothing is worth it by itself. Are there deletions enough to be worth a merge of all? If one
+  // had to be left out, it might keep them all.
   std::uint64_t tombstones = 0;
   std::uint64_t live = 0;
   std::uint64_t length = 0;
@@ -68,8 +71,9 @@ std::vector<std::uint64_t> ChooseMerge(std::vector<MergeCandidate> segments, con
     live += segment.live;
     length += segment.length;
   }
-  const bool worth = tombstones != 0 && PartOf(length - std::min(length, live), length) >=
-                                            std::max(policy.trigger, policy.min_garbage);
+  const bool worth = use.all && tombstones != 0 &&
+                     PartOf(length - std::min(length, live), length) >=
+                         std::max(policy.trigger, policy.min_garbage);
   if (!worth || live > use.room) return {};
   return ByAge(std::move(segments));
 }

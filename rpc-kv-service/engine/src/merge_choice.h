@@ -30,6 +30,7 @@ struct StoreUse {
   std::uint64_t live = 0;  // of those in use
   // Of data in use that may be written anew at a time: what the device has left.
   std::uint64_t room = ~std::uint64_t{0};
+  bool all = true;  // the candidates are all closed segments
 };
 
 // Most bytes of input of one automatic merge: its output lies beside it for a while.
@@ -41,7 +42,8 @@ inline constexpr std::uint64_t kMaxMergeInput = std::uint64_t{1} << 30;
 // under the trigger: under even overwriting these are the oldest, and what an old segment still
 // has in use is what it costs (Rosenblum and Ousterhout, "The design and implementation of a
 // log-structured file system", 1992). Deletions can only be dropped with all that is older; when
-// they alone are what is over the trigger, all segments are taken.
+// they alone are what is over the trigger, all segments are taken. If none has the policy's
+// min_garbage, the worst is taken all the same, so that the trigger holds.
 std::vector<std::uint64_t> ChooseMerge(std::vector<MergeCandidate> segments, const StoreUse& use,
                                        const MergePolicy& policy);
 

@@ -91,6 +91,9 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq,
     if (position_.max_seq == 0) position_.min_seq = appended_seq_ + 1;
     position_.max_seq = last_seq;
   }
+  for (const Change& change : group.changes()) {
+    if (change.deleted) position_.tombstone_bytes += change.location.size;
+  }
   counters_.written_bytes += group.size();
   position_.length = group.end();
   position_.crc = group.segment_crc();
@@ -179,6 +182,7 @@ void SegmentLog::SealInTable() {
   facts.crc = position_.crc.Value();
   facts.min_seq = position_.min_seq;
   facts.max_seq = position_.max_seq;
+  facts.tombstone_bytes = position_.tombstone_bytes;
   segments_.Seal(facts);
 }
 

@@ -24,6 +24,7 @@ struct SegmentPosition {
   std::uint64_t mark_end = 0;                    // behind the last durable mark
   std::uint64_t min_seq = SegmentFacts::kNoSeq;  // of its commits; none: kNoSeq, 0
   std::uint64_t max_seq = 0;
+  std::uint64_t tombstone_bytes = 0;  // of records that say a key is deleted, since it was opened
 };
 
 // One thread at a time, the one that writes, but for Sync, which another may call meanwhile for

@@ -23,7 +23,7 @@ TokenBucket::TimePoint TokenBucket::Take(std::uint64_t bytes, TimePoint now) {
   tokens_ -= static_cast<double>(bytes);
   if (tokens_ >= 0) return now;
   const std::chrono::duration<double> wait(-tokens_ / static_cast<double>(rate_));
-  return now + std::chrono::duration_cast<TimePoint::duration>(wait);
+  return now + std::chrono::round<TimePoint::duration>(wait);
 }
 
 void TokenBucket::SetRate(std::uint64_t rate, TimePoint now) {
