@@ -1,6 +1,5 @@
 // What a crash may leave, and that the store comes back from all of it.
-#include <random>
-
+#include "commit_history.h"
 #include "engine_fixture.h"
 #include "record.h"
 
@@ -8,103 +7,6 @@ namespace weir::kv {
 namespace {
 
 const std::string kFirst = kDirectory + "/000001.data";
-const std::string kSecond = kDirectory + "/000002.data";
-
-// A history of commits over few keys, with the state after each.
-class History {
- public:
-  explicit History(std::uint64_t seed) : random_(seed) {}
-
-  // Makes the next commit. Its state counts as attempted from now on.
-  Status CommitNext(Store& store, Commit* commit = nullptr) {
-    Model next = states_.back();
-    WriteBatch batch;
-    const std::uint64_t count = random_() % 4 == 0 ? 2 + random_() % 4 : 1;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const std::string key = "key" + std::to_string(random_() % 30);
-      if (random_() % 4 == 0) {
-        batch.Delete(key);
-        next.erase(key);
-      } else {
-        next[key] = std::string(random_() % 150, static_cast<char>('a' + random_() % 26));
-        batch.Put(key, next[key]);
-      }
-    }
-    states_.push_back(std::move(next));
-    return store.Write(batch, {}, commit);
-  }
-
-  // State i is that after i commits.
-  const std::vector<Model>& states() const { return states_; }
-
- private:
-  std::mt19937_64 random_;
-  std::vector<Model> states_{Model()};
-};
-
-// T3. The cut file is put into `image`, a store whose other files fit to it.
-class CutTest : public ::testing::Test {
- protected:
-  void CheckCut(const FaultVfs& image, const std::string& path, const std::string& contents,
-                std::uint64_t cut, const Model& expected) {
-    std::shared_ptr<FaultVfs> vfs = image.Clone();
-    vfs->SetContents(path, contents.substr(0, cut));
-    auto store = Store::Open(kDirectory, InMemory(vfs));
-    ASSERT_TRUE(store.ok()) << path << " cut at " << cut << ": " << store.status().ToString();
-    ASSERT_EQ(Contents(**store), expected) << path << " cut at " << cut;
-    if (cut % 16 != 0) return;
-    // H2: what is written behind the cut is found again.
-    ASSERT_TRUE((*store)->Put("new", "value").ok());
-    store->reset();
-    store = Store::Open(kDirectory, InMemory(vfs));
-    ASSERT_TRUE(store.ok()) << store.status().ToString();
-    Model with_new = expected;
-    with_new["new"] = "value";
-    ASSERT_EQ(Contents(**store), with_new);
-  }
-  QuietLog quiet_;
-};
-
-TEST_F(CutTest, T3_ALogCutAtAnyByteReopensToTheCommitsBeforeTheCut) {
-  auto vfs = std::make_shared<FaultVfs>();
-  Options options = InMemory(vfs);
-  options.segment_size = 48 * 1024;
-  auto store = MustOpen(kDirectory, options);
-  History history(3);
-  // For each commit, the segment and the offset at which it ends.
-  std::vector<std::uint64_t> ends_in_first;
-  std::vector<std::uint64_t> ends_in_second;
-  std::shared_ptr<FaultVfs> before_rotation;
-  while (vfs->Contents(kFirst).size() + vfs->Contents(kSecond).size() < 64 * 1024) {
-    if (!vfs->Exists(kSecond)) before_rotation = vfs->Clone();
-    ASSERT_TRUE(history.CommitNext(*store).ok());
-    if (vfs->Exists(kSecond)) {
-      ends_in_second.push_back(vfs->Contents(kSecond).size());
-    } else {
-      ends_in_first.push_back(vfs->Contents(kFirst).size());
-    }
-  }
-  const std::shared_ptr<FaultVfs> at_end = vfs->Clone();
-  const std::string first = vfs->Contents(kFirst);
-  const std::string second = vfs->Contents(kSecond);
-  ASSERT_EQ(first.size(), ends_in_first.back());
-  ASSERT_GT(second.size(), 10'000U);
-
-  const std::uint64_t step = Scaled(1, 23);
-  std::uint64_t cuts = 0;
-  std::size_t commits = 0;
-  for (std::uint64_t cut = 64; cut <= first.size() && !HasFailure(); cut += step, ++cuts) {
-    while (commits < ends_in_first.size() && ends_in_first[commits] <= cut) ++commits;
-    CheckCut(*before_rotation, kFirst, first, cut, history.states()[commits]);
-  }
-  commits = 0;
-  for (std::uint64_t cut = 64; cut <= second.size() && !HasFailure(); cut += step, ++cuts) {
-    while (commits < ends_in_second.size() && ends_in_second[commits] <= cut) ++commits;
-    CheckCut(*at_end, kSecond, second, cut, history.states()[ends_in_first.size() + commits]);
-  }
-  std::cout << cuts << " cuts" << std::endl;
-  EXPECT_GE(cuts, Scaled(60'000, 2'500));
-}
 
 TEST(TornTail, H2_IsKeptInQuarantineAndCutOffBeforeTheNextWrite) {
   const QuietLog quiet;
@@ -122,7 +24,7 @@ TEST(TornTail, H2_IsKeptInQuarantineAndCutOffBeforeTheNextWrite) {
             whole.substr(good, whole.size() - 3 - good));
   ASSERT_TRUE(store->Put("c", "3").ok());
   std::mt19937_64 random(1);
-  vfs = vfs->CrashImage(FaultVfs::Unsynced::kDropped, random);
+  vfs = vfs->CrashImage(Unsynced::kDropped, random);
   EXPECT_EQ(Contents(*MustOpen(kDirectory, InMemory(vfs))), (Model{{"a", "1"}, {"c", "3"}}));
 }
 
@@ -201,26 +103,53 @@ TEST(Seq, H4_EndsAt2To63WithAClearRefusal) {
   EXPECT_EQ(store->Put("one more", "v").code(), StatusCode::kOutOfRange);
 }
 
+TEST(Visibility, H28_UnderAlwaysNothingIsVisibleBeforeItIsDurable) {
+  auto vfs = std::make_shared<FaultVfs>();
+  auto store = MustOpen(kDirectory, InMemory(vfs));
+  std::uint64_t written = 0;
+  std::uint64_t syncs = 0;
+  vfs->SetPlan([&](std::uint64_t, Call call, const std::string& path) -> const Fault* {
+    if (call == Call::kSync && path.ends_with(".data")) {
+      ++syncs;
+      EXPECT_EQ(store->GetStats().last_seq, written) << "visible before its sync has ended";
+    }
+    return nullptr;
+  });
+  for (; written < 20; ++written) ASSERT_TRUE(store->Put("k", std::to_string(written)).ok());
+  EXPECT_GE(syncs, 20U);
+  vfs->SetPlan(nullptr);
+  EXPECT_EQ(store->GetStats().durable_seq, 20U);
+}
+
 struct ModeCase {
   const char* name;
   SyncPolicy policy;
 };
 
-class PowerCutTest : public ::testing::TestWithParam<ModeCase> {};
+class PowerCutTest : public ::testing::TestWithParam<ModeCase> {
+ protected:
+  // A page that was lost before one that was kept looks like damage to what was safe, and is
+  // refused as that (H1).
+  static bool IsHole(const Status& status) {
+    return status.message().find("an intact record follows") != std::string::npos;
+  }
+};
 
 // Kills the machine at every changing call of many histories.
 TEST_P(PowerCutTest, T6_LosesOnlyWhatWasNotDurableAndNothingInTheMiddle) {
   const QuietLog quiet;
   const std::uint64_t wanted = Scaled(2'000, 300);
   std::uint64_t points = 0;
+  std::uint64_t holes = 0;
   for (std::uint64_t seed = 1; points < wanted; ++seed) {
     for (std::uint64_t kill_at = 0;; ++kill_at) {
       auto vfs = std::make_shared<FaultVfs>();
       vfs->KillAt(kill_at);
       Options options = InMemory(vfs);
       options.sync = GetParam().policy;
-      options.segment_size = 4096;
-      History history(seed);
+      // The larger ones have several pages, which a crash may keep in any order.
+      options.segment_size = seed % 2 == 0 ? 4096 : 16'384;
+      CommitHistory history(seed);
       std::uint64_t durable = 0;
       if (auto store = Store::Open(kDirectory, options); store.ok()) {
         for (int i = 0; i < 60; ++i) {
@@ -233,11 +162,15 @@ TEST_P(PowerCutTest, T6_LosesOnlyWhatWasNotDurableAndNothingInTheMiddle) {
       }
       if (vfs->calls() <= kill_at) break;
       ++points;
-      for (const auto unsynced : {FaultVfs::Unsynced::kDropped, FaultVfs::Unsynced::kPartlyKept,
-                                  FaultVfs::Unsynced::kKept}) {
+      for (const auto unsynced :
+           {Unsynced::kDropped, Unsynced::kPartlyKept, Unsynced::kReordered, Unsynced::kKept}) {
         std::mt19937_64 random(seed * 1000 + kill_at);
         options.vfs = vfs->CrashImage(unsynced, random);
         auto store = Store::Open(kDirectory, options);
+        if (!store.ok() && unsynced == Unsynced::kReordered && IsHole(store.status())) {
+          ++holes;
+          continue;
+        }
         ASSERT_TRUE(store.ok()) << "seed " << seed << " call " << kill_at << " unsynced "
                                 << static_cast<int>(unsynced) << ": " << store.status().ToString();
         const std::uint64_t last = (*store)->GetStats().last_seq;
@@ -249,8 +182,7 @@ TEST_P(PowerCutTest, T6_LosesOnlyWhatWasNotDurableAndNothingInTheMiddle) {
         // served must not go then.
         ASSERT_TRUE((*store)->Put("new", "value", {.sync = Sync::kNow}).ok());
         expected["new"] = "value";
-        options.vfs =
-            static_cast<FaultVfs&>(*options.vfs).CrashImage(FaultVfs::Unsynced::kDropped, random);
+        options.vfs = static_cast<FaultVfs&>(*options.vfs).CrashImage(Unsynced::kDropped, random);
         store->reset();
         store = Store::Open(kDirectory, options);
         ASSERT_TRUE(store.ok()) << "seed " << seed << " call " << kill_at << " unsynced "
@@ -259,7 +191,11 @@ TEST_P(PowerCutTest, T6_LosesOnlyWhatWasNotDurableAndNothingInTheMiddle) {
       }
     }
   }
-  std::cout << points << " points, each with 3 kinds of loss" << std::endl;
+  std::cout << points << " points, each with 4 kinds of loss, " << holes << " refused as holes"
+            << std::endl;
+  if (GetParam().policy.mode == SyncMode::kAlways) {
+    EXPECT_LT(holes, points / 100);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(SyncModes, PowerCutTest,
@@ -298,7 +234,7 @@ TEST(FailingCalls, T9_WhatWasAcknowledgedStaysAndWhatWasRefusedIsNotThere) {
       }
       if (vfs->calls() <= n) break;
       std::mt19937_64 random(n);
-      for (const auto unsynced : {FaultVfs::Unsynced::kKept, FaultVfs::Unsynced::kDropped}) {
+      for (const auto unsynced : {Unsynced::kKept, Unsynced::kDropped}) {
         options.vfs = vfs->CrashImage(unsynced, random);
         auto store = MustOpen(kDirectory, options);
         for (const auto& [key, outcome] : outcomes) {

@@ -5,11 +5,14 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <memory>
+#include <random>
 #include <string>
 
 #include "weir/kv/store.h"
@@ -26,14 +29,27 @@ inline constexpr bool kSlowBuild = true;
 inline constexpr bool kSlowBuild = false;
 #endif
 
-// The full number of cases in a release build, a part of it where the build is slow.
+// The full number of cases in a release build, a part of it where the build is slow. Of either,
+// WEIR_TEST_PERCENT percent, if that is set.
 inline std::uint64_t Scaled(std::uint64_t full, std::uint64_t slow) {
-  return kSlowBuild ? slow : full;
+  const char* percent = std::getenv("WEIR_TEST_PERCENT");
+  const std::uint64_t wanted = kSlowBuild ? slow : full;
+  return percent != nullptr ? std::max<std::uint64_t>(wanted * std::stoull(percent) / 100, 1)
+                            : wanted;
+}
+
+// The seed of a random test: WEIR_TEST_SEED, else a new one. Printed, so that the run can be
+// repeated.
+inline std::uint64_t TestSeed() {
+  const char* given = std::getenv("WEIR_TEST_SEED");
+  const std::uint64_t seed = given != nullptr ? std::stoull(given) : std::random_device()();
+  std::cout << "WEIR_TEST_SEED=" << seed << std::endl;
+  return seed;
 }
 
 inline const std::string kDirectory = "/store";
 
-inline Options InMemory(std::shared_ptr<FaultVfs> vfs, SyncMode mode = SyncMode::kAlways) {
+inline Options InMemory(std::shared_ptr<Vfs> vfs, SyncMode mode = SyncMode::kAlways) {
   Options options;
   options.vfs = std::move(vfs);
   options.sync.mode = mode;

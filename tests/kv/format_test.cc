@@ -61,6 +61,23 @@ TEST(T16_GoldenBytes, Manifest) {
             "00000000000010000000000000efbeadde");
 }
 
+TEST(T16_GoldenBytes, RecordWithExpiry) {
+  // The expiry, a varint of milliseconds, stands before the value and counts as part of it.
+  std::string value(kMaxVarint64, '\0');
+  value.resize(
+      static_cast<std::size_t>(StoreVarint(value.data(), 1'700'000'000'123) - value.data()));
+  EXPECT_EQ(Hex(value), "fbd095ffbc31");
+  EXPECT_EQ(Hex(EncodeRecord(1, 64, 0x41, 5, "key", value + "value")),
+            "d7f9146241040b056b6579fbd095ffbc3176616c7565");
+}
+
+TEST(T16_GoldenBytes, ManifestDropAndFloors) {
+  ManifestEdit edit;
+  edit.Drop(3).TimeFloor(1'700'000'000'123).ChangeFloor(77);
+  EXPECT_EQ(Hex(EncodeManifestFrame(16, edit)),
+            "45a7aa971b000000050300000000000000067b68e5cf8b010000074d00000000000000");
+}
+
 TEST(RecordFormat, IsReadBack) {
   const std::string record = EncodeRecord(9, 12345, 0x81, 1'000'000, "some key", "some value");
   const auto head = DecodeRecordHead(record, record.size());

@@ -1,55 +1,54 @@
 // The process that the tests kill.
 //
-//   kv_crash_child hold DIRECTORY           opens the store, says so, waits to be killed
-//   kv_crash_child write DIRECTORY FIRST    commits number after number from FIRST on, two threads
-//                                           blocking and one asynchronous, sync always, and writes
-//                                           each acknowledged number to standard output (8 bytes)
+//   kv_crash_child hold DIRECTORY              opens the store, says so, waits to be killed
+//   kv_crash_child write DIRECTORY STEP...     runs the scripts of kv_crash_script.h from these
+//                                              steps on (one for each thread), sync always, while
+//                                              merges run, and acknowledges each step on standard
+//                                              output once it is durable
 #include <unistd.h>
 
-#include <atomic>
 #include <iostream>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "kv_crash_numbers.h"
+#include "kv_crash_script.h"
 #include "weir/kv/store.h"
 
 namespace {
 
+using weir::kv::Commit;
+using weir::kv::CrashAcknowledgement;
+using weir::kv::CrashStep;
+using weir::kv::kAsynchronousThread;
+using weir::kv::kCrashThreads;
+using weir::kv::Options;
 using weir::kv::Store;
 
-void Acknowledge(std::uint64_t number) {
-  // One write of 8 bytes into a pipe is atomic, so a kill cannot cut a number.
-  if (::write(STDOUT_FILENO, &number, sizeof number) != sizeof number) ::_exit(3);
+void Acknowledge(std::uint64_t thread, std::uint64_t step) {
+  const CrashAcknowledgement done{thread, step};
+  // One write of 8 bytes into a pipe is atomic, so a kill cannot cut it.
+  if (::write(STDOUT_FILENO, &done, sizeof done) != sizeof done) ::_exit(3);
 }
 
-int Fail(const weir::Status& status) {
+[[noreturn]] void Fail(const weir::Status& status) {
   std::cerr << status.ToString() << std::endl;
   ::_exit(2);
 }
 
-int WriteUntilKilled(Store& store, std::uint64_t first) {
-  std::atomic<std::uint64_t> next = first;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 2; ++i) {
-    threads.emplace_back([&] {
-      while (true) {
-        const std::uint64_t number = next++;
-        if (weir::Status status = store.Write(weir::kv::BatchOf(number)); !status.ok()) {
-          Fail(status);
-        }
-        Acknowledge(number);
-      }
-    });
-  }
-  while (true) {
-    const std::uint64_t number = next++;
-    store.Write(weir::kv::BatchOf(number), {},
-                [number](const weir::Status& status, const weir::kv::Commit&) {
-                  if (status.ok()) Acknowledge(number);
-                });
-    while (store.GetStats().pending_bytes > 50'000) std::this_thread::yield();
+void WriteUntilKilled(Store& store, std::uint64_t thread, std::uint64_t step) {
+  for (;; ++step) {
+    if (thread == kAsynchronousThread) {
+      store.Write(CrashStep(thread, step), {},
+                  [thread, step](const weir::Status& status, const Commit&) {
+                    if (!status.ok()) Fail(status);
+                    Acknowledge(thread, step);
+                  });
+      while (store.GetStats().pending_bytes > 20'000) std::this_thread::yield();
+    } else {
+      if (weir::Status status = store.Write(CrashStep(thread, step)); !status.ok()) Fail(status);
+      Acknowledge(thread, step);
+    }
   }
 }
 
@@ -57,11 +56,22 @@ int WriteUntilKilled(Store& store, std::uint64_t first) {
 
 int main(int argc, char** argv) {
   if (argc < 3) return 1;
-  auto store = Store::Open(argv[2], {.segment_size = 64 * 1024});
-  if (!store.ok()) return Fail(store.status());
+  Options options;
+  options.segment_size = 64 * 1024;
+  options.merge.automatic = false;
+  auto store = Store::Open(argv[2], options);
+  if (!store.ok()) Fail(store.status());
   if (std::string(argv[1]) == "hold") {
-    Acknowledge(0);
+    Acknowledge(0, 0);
     while (true) ::pause();
   }
-  return WriteUntilKilled(**store, std::stoull(argv[3]));
+  std::vector<std::jthread> threads;
+  for (std::uint64_t thread = 0; thread < kCrashThreads; ++thread) {
+    threads.emplace_back([&store, thread, step = std::stoull(argv[3 + thread])] {
+      WriteUntilKilled(**store, thread, step);
+    });
+  }
+  while (true) {
+    if (weir::Status status = (*store)->Merge({.min_garbage = 0.2}); !status.ok()) Fail(status);
+  }
 }

@@ -6,10 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <set>
+#include <array>
 
 #include "engine_fixture.h"
-#include "kv_crash_numbers.h"
+#include "kv_crash_script.h"
 
 extern char** environ;
 
@@ -22,17 +22,20 @@ using ::testing::HasSubstr;
 // A kv_crash_child and the pipe on which it acknowledges. Killed at the end at the latest.
 class Child {
  public:
-  Child(const std::string& what, const std::string& directory, std::uint64_t first) {
+  Child(const std::string& what, const std::string& directory,
+        const std::vector<std::uint64_t>& steps = {}) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     std::string program = WEIR_KV_CRASH_CHILD;
-    std::string arguments[] = {program, what, directory, std::to_string(first)};
-    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
-                    arguments[3].data(), nullptr};
-    EXPECT_EQ(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv, environ), 0);
+    std::vector<std::string> arguments = {program, what, directory};
+    for (const std::uint64_t step : steps) arguments.push_back(std::to_string(step));
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    EXPECT_EQ(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ), 0);
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(ends[1]);
     pipe_ = ends[0];
@@ -43,11 +46,11 @@ class Child {
   }
 
   pid_t pid() const { return pid_; }
-  // The next acknowledged number; nothing once the process is dead and all is read.
-  std::optional<std::uint64_t> Read() {
-    std::uint64_t number = 0;
-    const auto n = ::read(pipe_, &number, sizeof number);
-    return n == sizeof number ? std::optional(number) : std::nullopt;
+  // The next acknowledgement; nothing once the process is dead and all is read.
+  std::optional<CrashAcknowledgement> Read() {
+    CrashAcknowledgement done{};
+    const auto n = ::read(pipe_, &done, sizeof done);
+    return n == sizeof done ? std::optional(done) : std::nullopt;
   }
   void Kill() {
     if (pid_ <= 0) return;
@@ -67,7 +70,7 @@ TEST(T13_Lock, ASecondProcessIsRefusedAndAKilledOneLeavesNoLock) {
   const TempDirectory directory;
   const std::string path = directory.path() + "/store";
   for (int round = 0; round < 3; ++round) {
-    Child child("hold", path, 0);
+    Child child("hold", path);
     ASSERT_TRUE(child.Read());
     const auto refused = Store::Open(path);
     ASSERT_EQ(refused.status().code(), StatusCode::kFailedPrecondition);
@@ -79,42 +82,74 @@ TEST(T13_Lock, ASecondProcessIsRefusedAndAKilledOneLeavesNoLock) {
   }
 }
 
-TEST(KillNine, LosesNoAcknowledgedCommitAndShowsNoHalfOne) {
+// What must be in the store, kept by this process while the other one is killed.
+class Oracle {
+ public:
+  // The first step of each thread that is not known to be in the store.
+  const std::vector<std::uint64_t>& next() const { return next_; }
+  std::uint64_t acknowledged() const { return count_; }
+
+  void Acknowledged(const CrashAcknowledgement& done) {
+    last_acknowledged_[done.thread] = done.step + 1;
+    ++count_;
+  }
+
+  // Every thread's keys are as after one of its steps: none before the last that it had
+  // acknowledged, and then that is where the next process begins.
+  void Check(Store& store) {
+    for (std::uint64_t thread = 0; thread < kCrashThreads; ++thread) {
+      std::uint64_t there = 0;  // steps
+      if (const auto step = store.Get(CrashStepKey(thread)); step.ok()) {
+        there = std::stoull(*step) + 1;
+      }
+      ASSERT_GE(there, last_acknowledged_[thread]) << "an acknowledged step is lost";
+      if (thread != kAsynchronousThread) {
+        ASSERT_LE(there, last_acknowledged_[thread] + 1) << "a step that was never made";
+      }
+      for (; next_[thread] < there; ++next_[thread]) {
+        ApplyTo(model_, CrashStep(thread, next_[thread]));
+      }
+      last_acknowledged_[thread] = there;
+    }
+    ASSERT_EQ(Contents(store), model_);
+  }
+
+ private:
+  std::vector<std::uint64_t> next_ = std::vector<std::uint64_t>(kCrashThreads);
+  std::array<std::uint64_t, kCrashThreads> last_acknowledged_{};  // steps: the number + 1
+  std::uint64_t count_ = 0;
+  Model model_;
+};
+
+TEST(T8_KillNine, LosesNoAcknowledgedStepAndResurrectsNothingWhileMergesRun) {
   const QuietLog quiet;
   const TempDirectory directory;
   const std::string path = directory.path() + "/store";
-  std::mt19937_64 random(std::random_device{}());
-  std::set<std::uint64_t> acknowledged;
-  std::uint64_t first = 0;
-  const std::uint64_t rounds = Scaled(25, 8);
-  for (std::uint64_t round = 0; round < rounds && !::testing::Test::HasFailure(); ++round) {
+  std::mt19937_64 random(TestSeed());
+  Oracle oracle;
+  const std::uint64_t rounds = Scaled(200, 15);
+  for (std::uint64_t round = 0; round < rounds; ++round) {
     {
-      Child child("write", path, first);
-      const std::uint64_t before_kill = 1 + random() % 300;
-      for (std::uint64_t i = 0; i < before_kill; ++i) {
-        const auto number = child.Read();
-        ASSERT_TRUE(number) << "the child ended by itself";
-        acknowledged.insert(*number);
-      }
+      Child child("write", path, oracle.next());
+      const auto end =
+          std::chrono::steady_clock::now() + std::chrono::milliseconds(random() % Scaled(150, 500));
+      do {
+        const auto done = child.Read();
+        ASSERT_TRUE(done) << "the child ended by itself";
+        oracle.Acknowledged(*done);
+      } while (std::chrono::steady_clock::now() < end);
       child.Kill();
-      while (const auto number = child.Read()) acknowledged.insert(*number);
+      while (const auto done = child.Read()) oracle.Acknowledged(*done);
     }
-    const auto store = Store::Open(path);
+    Options options;
+    options.merge.automatic = false;
+    options.segment_size = 64 * 1024;
+    const auto store = Store::Open(path, options);
     ASSERT_TRUE(store.ok()) << store.status().ToString();
-    for (const std::uint64_t number : acknowledged) {
-      const auto value = (*store)->Get("a" + std::to_string(number));
-      ASSERT_TRUE(value.ok()) << number << " was acknowledged and is lost";
-      ASSERT_EQ(*value, ValueOf(number));
-    }
-    for (auto scan = (*store)->Scan({.prefix = "a"}); scan->Valid(); scan->Next()) {
-      const auto number = scan->key().substr(1);
-      first = std::max<std::uint64_t>(first, std::stoull(std::string(number)) + 1);
-      const auto other = (*store)->Get("b" + std::string(number));
-      ASSERT_TRUE(other.ok()) << "half a batch";
-      ASSERT_EQ(*other, scan->value());
-    }
+    oracle.Check(**store);
+    if (::testing::Test::HasFailure()) break;
   }
-  std::cout << rounds << " kills, " << acknowledged.size() << " acknowledged commits" << std::endl;
+  std::cout << rounds << " kills, " << oracle.acknowledged() << " acknowledged steps" << std::endl;
 }
 
 TEST(DataDirectory, AnUnreadableOneIsNamed) {

@@ -31,6 +31,10 @@ class FaultVfs::Faults {
     const std::lock_guard lock(mutex_);
     return calls_;
   }
+  std::uint64_t injected() const {
+    const std::lock_guard lock(mutex_);
+    return injected_;
+  }
   bool dead() const {
     const std::lock_guard lock(mutex_);
     return calls_ > killed_at_;
@@ -48,11 +52,11 @@ class FaultVfs::Faults {
       const std::uint64_t nth = seen++;
       if (nth == failing.nth || (failing.from_then_on && nth > failing.nth)) fault = failing.fault;
     }
-    if (fault) return fault;
-    if (plan_ && Changes(call)) {
-      if (const Fault* planned = plan_(number, call, path)) return *planned;
+    if (!fault && plan_ && Changes(call)) {
+      if (const Fault* planned = plan_(number, call, path)) fault = *planned;
     }
-    return std::nullopt;
+    if (fault) ++injected_;
+    return fault;
   }
 
   Status Check(Call call, const std::string& path) {
@@ -75,6 +79,7 @@ class FaultVfs::Faults {
   std::vector<Counted> failing_;
   Plan plan_;
   std::uint64_t calls_ = 0;  // that change something
+  std::uint64_t injected_ = 0;
   std::uint64_t killed_at_ = std::numeric_limits<std::uint64_t>::max();
 };
 
@@ -150,6 +155,9 @@ void FaultVfs::KillAt(std::uint64_t number) {
 }
 std::uint64_t FaultVfs::calls() const {
   return faults_->calls();
+}
+std::uint64_t FaultVfs::injected() const {
+  return faults_->injected();
 }
 
 std::unique_ptr<FaultVfs> FaultVfs::CrashImage(Unsynced unsynced, std::mt19937_64& random) const {

@@ -54,6 +54,8 @@ class FaultVfs final : public Vfs {
   void KillAt(std::uint64_t number);
   // Changing calls so far.
   std::uint64_t calls() const;
+  // Calls so far that were made to fail, but for those of a dead process.
+  std::uint64_t injected() const;
 
   // The files below, where no call fails.
   InMemoryVfs& files() noexcept { return *files_; }
