@@ -10,14 +10,14 @@
 namespace weir::kv {
 
 // The head of a page. Lies with those of its neighbours at the begin of the chunk, not in the page:
-// addresses 16 KiB apart would compete for a few lines of the cache.
+// addresses 32 KiB apart would compete for a few lines of the cache.
 struct NodeMemory::Page {
   Page* previous;
   Page* next;
   std::uint16_t size_class;
   std::uint16_t places;
   std::uint16_t used;
-  std::uint16_t unused;
+  std::uint16_t fill;                                           // the list it is in
   std::array<std::uint64_t, kPageBytes / kMinSmall / 64> free;  // a bit per place
 };
 
@@ -101,6 +101,20 @@ NodeMemory::Chunk* NodeMemory::NewChunk() {
   return chunk;
 }
 
+// kFills for a full one.
+std::size_t NodeMemory::FillOf(const Page& page) noexcept {
+  return static_cast<std::uint32_t>(page.used * kFills) / page.places;
+}
+
+void NodeMemory::Refill(Page* page) noexcept {
+  const std::size_t fill = FillOf(*page);
+  if (fill == page->fill) return;
+  auto& lists = open_[page->size_class];
+  if (page->fill < kFills) lists[page->fill].Remove(page);
+  if (fill < kFills) lists[fill].Push(page);
+  page->fill = static_cast<std::uint16_t>(fill);
+}
+
 NodeMemory::Page* NodeMemory::NewPage(std::size_t size_class) {
   Chunk* chunk = chunks_[1] != nullptr ? chunks_[1] : NewChunk();
   if (chunk == spare_) spare_ = nullptr;
@@ -110,6 +124,10 @@ NodeMemory::Page* NodeMemory::NewPage(std::size_t size_class) {
     chunk->free = page->next;
   } else {
     page = &chunk->pages[chunk->touched++];
+    // Now it costs nothing in memory to have it in huge pages, which spare a walk through the page
+    // tables on most reads. Kernels before 6.1 do not know how.
+    constexpr int kCollapse = 25;  // MADV_COLLAPSE
+    if (chunk->touched == kPages) ::madvise(chunk, kChunkBytes, kCollapse);
   }
   ++chunk->used;
   ++pages_;
@@ -122,12 +140,13 @@ NodeMemory::Page* NodeMemory::NewPage(std::size_t size_class) {
     const std::size_t left = page->places - i;
     page->free[i / 64] = left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
   }
-  open_[size_class].Push(page);
+  page->fill = 0;
+  open_[size_class][0].Push(page);
   return page;
 }
 
 void NodeMemory::ReleasePage(Page* page) noexcept {
-  open_[page->size_class].Remove(page);
+  open_[page->size_class][page->fill].Remove(page);
   Chunk* chunk = ChunkOf(page);
   Unlink(chunk);
   page->next = chunk->free;
@@ -148,13 +167,17 @@ void* NodeMemory::Allocate(std::size_t bytes) {
     return ::operator new(bytes);
   }
   const std::size_t size_class = ClassOf(bytes);
-  Page* page = open_[size_class].first;
+  Page* page = nullptr;
+  for (std::size_t fill = kFills; page == nullptr && fill > 0;) {
+    page = open_[size_class][--fill].first;
+  }
   if (page == nullptr) page = NewPage(size_class);
   std::size_t word = 0;
   while (page->free[word] == 0) ++word;
   const auto bit = static_cast<std::size_t>(std::countr_zero(page->free[word]));
   page->free[word] &= page->free[word] - 1;
-  if (++page->used == page->places) open_[size_class].Remove(page);
+  ++page->used;
+  Refill(page);
   return MemoryOf(page) + (word * 64 + bit) * size_class * kGrain;
 }
 
@@ -171,15 +194,18 @@ void NodeMemory::Free(void* memory, std::size_t bytes) noexcept {
   const std::size_t place = static_cast<std::uint32_t>(at % kPageBytes) /
                             static_cast<std::uint32_t>(page->size_class * kGrain);
   page->free[place / 64] |= std::uint64_t{1} << (place % 64);
-  if (page->used-- == page->places) open_[page->size_class].Push(page);
+  --page->used;
+  Refill(page);
   if (page->used == 0) ReleasePage(page);
 }
 
 void NodeMemory::Adopt(NodeMemory& other) noexcept {
   for (std::size_t i = 0; i < kClasses; ++i) {
-    while (Page* page = other.open_[i].first) {
-      other.open_[i].Remove(page);
-      open_[i].Push(page);
+    for (std::size_t fill = 0; fill < kFills; ++fill) {
+      while (Page* page = other.open_[i][fill].first) {
+        other.open_[i][fill].Remove(page);
+        open_[i][fill].Push(page);
+      }
     }
   }
   for (Chunk*& first : other.chunks_) {

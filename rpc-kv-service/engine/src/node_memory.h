@@ -1,7 +1,7 @@
 // Memory for the nodes of the index: nodes of like size lie in pages of their own, so that copying
 // a node on every write neither costs much nor leaves holes that fit nothing.
 //
-// Chunks of 4 MiB are cut into pages of 16 KiB, each for one size (a multiple of 32 bytes). A page
+// Chunks of 4 MiB are cut into pages of 32 KiB, each for one size (a multiple of 32 bytes). A page
 // that gets a free place is used first, so that emptier ones drain; an empty page is cut anew for
 // any size, an empty chunk goes back to the operating system. Larger nodes come from operator new.
 #pragma once
@@ -32,7 +32,7 @@ class NodeMemory {
 
  private:
   static constexpr std::size_t kChunkBytes = std::size_t{4} << 20;
-  static constexpr std::size_t kPageBytes = std::size_t{16} << 10;
+  static constexpr std::size_t kPageBytes = std::size_t{32} << 10;
   static constexpr std::size_t kPages = kChunkBytes / kPageBytes;  // the first has their heads
   static constexpr std::size_t kGrain = 32;
 #if defined(__SANITIZE_ADDRESS__)
@@ -53,6 +53,8 @@ class NodeMemory {
   static std::size_t ClassOf(std::size_t bytes) noexcept;
   static Chunk* ChunkOf(const void* at) noexcept;
   static char* MemoryOf(Page* page) noexcept;
+  static std::size_t FillOf(const Page& page) noexcept;
+  void Refill(Page* page) noexcept;  // into the list it belongs to now
   Page* NewPage(std::size_t size_class);
   void ReleasePage(Page* page) noexcept;
   Chunk* NewChunk();
@@ -60,9 +62,10 @@ class NodeMemory {
   void Link(Chunk* chunk) noexcept;    // into the list it belongs to
   void Unlink(Chunk* chunk) noexcept;  // from the list it is in, before it belongs to another
 
-  std::array<PageList, kClasses> open_{};  // pages with free places, by size
-  std::array<Chunk*, 2> chunks_{};         // full ones; those with room for pages
-  Chunk* spare_ = nullptr;                 // an empty one
+  static constexpr std::size_t kFills = 4;                     // how full a page is, in quarters
+  std::array<std::array<PageList, kFills>, kClasses> open_{};  // pages with free places
+  std::array<Chunk*, 2> chunks_{};  // full ones; those with room for pages
+  Chunk* spare_ = nullptr;          // an empty one
   std::size_t pages_ = 0;
   std::size_t large_bytes_ = 0;
 };
