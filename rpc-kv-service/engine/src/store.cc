@@ -14,6 +14,7 @@
 #include "segment_log.h"
 #include "segment_run.h"
 #include "snapshot_handle.h"
+#include "value_cache.h"
 #include "wall_time.h"
 #include "weir/log.h"
 
@@ -69,6 +70,7 @@ class Store::Engine {
       : directory_(std::move(directory)),
         options_(std::move(options)),
         time_(options_.clock),
+        cache_(epochs_, options_.value_cache_bytes),
         segments_(directory_->vfs(), directory_->path(), options_, epochs_),
         index_(epochs_, segments_),
         snapshots_(index_),
@@ -260,6 +262,8 @@ class Store::Engine {
     stats.garbage_bytes = stats.data_bytes - std::min(stats.data_bytes, stats.live_bytes + headers);
     stats.index_bytes = index_.memory_bytes();
     stats.open_files = segments_.open_files();
+    stats.cache_hits = cache_.hits();
+    stats.cache_misses = cache_.misses();
     stats.last_seq = snapshots_.visible();
     stats.snapshots = snapshots_.count();
     stats.first_change = changes_.first();
@@ -304,8 +308,13 @@ class Store::Engine {
     }
     if (!location) return NotFound("no such key");
     RecordView record;
-    if (Status status = ReadRecord(segments_, *location, key, buffer, &record); !status.ok()) {
-      return status;
+    const bool cacheable = cache_.Wants(location->size);
+    const std::uint64_t fid = cacheable ? segments_.at(location->slot)->fid() : 0;
+    if (!cacheable || !cache_.Find(fid, location->offset, key, &record)) {
+      if (Status status = ReadRecord(segments_, *location, key, buffer, &record); !status.ok()) {
+        return status;
+      }
+      if (cacheable) cache_.Add(fid, location->offset, key, record);
     }
     if (time_.Expired(record.expiry_ms)) return NotFound("no such key");
     use(record);
@@ -383,6 +392,7 @@ class Store::Engine {
   std::atomic<bool> closed_{false};
   WallTime time_;
   Epochs epochs_;
+  ValueCache cache_;
   SegmentTable segments_;
   Index index_;
   Snapshots snapshots_;
