@@ -78,9 +78,9 @@ struct Options {
   // Snapshots (and scans) that live longer, or make the store remember more replaced places than
   // this, are given up: reading through them fails with ABORTED.
   std::chrono::milliseconds snapshot_ttl{std::chrono::minutes(10)};
-  std::uint64_t snapshot_memory = 256 << 20;   // bytes
-  std::uint32_t open_threads = 0;              // for reading hints at the start; 0: one a core
-  std::uint64_t segment_size = 64 << 20;       // bytes; a file is closed for the next at this size
+  std::uint64_t snapshot_memory = 256 << 20;  // bytes
+  std::uint32_t open_threads = 0;             // for reading hints at the start; 0: one a core
+  std::uint64_t segment_size = 64 << 20;      // bytes; a file is closed for the next at this size
   // Most bytes of disk kept back so that deletes and merges can go on when the device is full: a
   // sixteenth of the data, none while there is less than 1 MiB of it. 0: none.
   std::uint64_t reserve_bytes = 4 << 20;
