@@ -49,8 +49,10 @@ inline std::uint64_t TestSeed() {
 
 inline const std::string kDirectory = "/store";
 
+// Without merges by itself: which segments there are, and which calls are made, is up to the test.
 inline Options InMemory(std::shared_ptr<Vfs> vfs, SyncMode mode = SyncMode::kAlways) {
   Options options;
+  options.merge.automatic = false;
   options.vfs = std::move(vfs);
   options.sync.mode = mode;
   return options;

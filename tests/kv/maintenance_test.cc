@@ -225,6 +225,7 @@ class MaintenanceTest : public testing::Test {
   Options Fast() {
     Options options = InMemory(vfs_, SyncMode::kNone);
     options.segment_size = 16 << 10;
+    options.merge.automatic = true;
     options.merge.check_every = milliseconds(1);
     options.merge.bytes_per_second = 0;
     return options;
