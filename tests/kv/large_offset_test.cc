@@ -50,7 +50,8 @@ TEST(LargeOffsets, H18_RecordsBeyond4GiBAreWrittenAndFound) {
   store = MustOpen(path, options);
   EXPECT_EQ(*store->Get("beyond"), "4 GiB");
   EXPECT_EQ(store->GetStats().keys, 5U);
-  EXPECT_EQ(store->GetStats().segments, 1U);
+  // The close has sealed what is so large, and the second open has begun another.
+  EXPECT_EQ(store->GetStats().segments, 2U);
 }
 
 }  // namespace
