@@ -247,6 +247,8 @@ Status OneMerge::CopyTombstone(std::string_view key, std::uint64_t seq) {
 
 // Nothing comes to be in use in a closed segment; so what is in use now must have been seen.
 Status OneMerge::CheckSawAll() {
+  // A commit moves its keys in the index first and counts the bytes then.
+  parts_.snapshots.Settle();
   std::int64_t live = 0;
   for (const auto& input : inputs_) live += input->live_bytes();
   if (live <= seen_live_) return {};

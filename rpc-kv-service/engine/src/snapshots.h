@@ -86,6 +86,10 @@ class Snapshots {
     return visible_ >= seq;
   }
 
+  // Returns when no change is under way any more that had begun: SegmentUsage then knows of all
+  // that a reader has seen in the index before.
+  void Settle() const { const std::lock_guard lock(mutex_); }
+
   void Relocate(std::span<Move> moves) {
     const std::lock_guard lock(mutex_);
     index_.Relocate(moves);
