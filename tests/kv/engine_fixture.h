@@ -6,14 +6,17 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "weir/kv/store.h"
 #include "weir/kv/testing/fault_vfs.h"
@@ -45,6 +48,16 @@ inline std::uint64_t TestSeed() {
   const std::uint64_t seed = given != nullptr ? std::stoull(given) : std::random_device()();
   std::cout << "WEIR_TEST_SEED=" << seed << std::endl;
   return seed;
+}
+
+// Waits for something that the background does; asks again every millisecond, for a minute.
+inline bool Eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 inline const std::string kDirectory = "/store";

@@ -26,16 +26,6 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using TimePoint = TokenBucket::TimePoint;
 
-// Waits for something that the background does.
-bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return true;
-}
-
 TEST(TokenBucket, LetsABurstPassAndThenKeepsTheRate) {
   const TimePoint start{};
   TokenBucket bucket(1000, 100, start);
@@ -253,7 +243,8 @@ TEST_F(MaintenanceTest, MergesByItselfAndThenRests) {
     std::this_thread::sleep_for(milliseconds(30));
     return calls == before;
   }));
-  std::this_thread::sleep_for(milliseconds(50));  // some fifty looks
+  // That nothing happens has no event to wait for: long enough for some fifty looks.
+  std::this_thread::sleep_for(milliseconds(50));
   EXPECT_EQ(vfs_->calls(), calls);
   store.reset();
   EXPECT_EQ(Contents(*MustOpen(kDirectory, Fast())), model);

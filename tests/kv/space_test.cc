@@ -27,14 +27,6 @@ class SpaceTest : public testing::Test {
     return options;
   }
   std::string Key(std::uint64_t i) { return "key" + std::to_string(100'000 + i); }
-  bool Eventually(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(milliseconds(1));
-    }
-    return true;
-  }
   bool Reserved() { return vfs_->Contents(kDirectory + "/RESERVE").size() >= (64U << 10); }
 
   // Puts until a put is refused. Returns how many there were.

@@ -1,9 +1,8 @@
 #include "manifest_file.h"
 
-#include <cstring>
-#include <random>
 #include <string>
 
+#include "new_store_id.h"
 #include "weir/log.h"
 
 namespace weir::kv {
@@ -14,16 +13,6 @@ constexpr std::uint64_t kMaxManifestSize = 1 << 30;
 constexpr std::uint64_t kCompactAbove = 64 * 1024;
 constexpr std::uint64_t kCompactFactor = 4;
 constexpr std::size_t kFrameSize = 64 * 1024;
-
-StoreId NewStoreId() {
-  StoreId id;
-  std::random_device random;
-  for (std::size_t i = 0; i < id.size(); i += sizeof(std::uint32_t)) {
-    const std::uint32_t word = random();
-    std::memcpy(id.data() + i, &word, sizeof word);
-  }
-  return id;
-}
 
 // Makes `bytes` of the inode of the new file the MANIFEST, durably.
 template <class MakeBytes>

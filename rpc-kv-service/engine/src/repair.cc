@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <random>
 #include <tuple>
 
 #include "data_directory.h"
 #include "new_directory.h"
+#include "new_store_id.h"
 #include "segment_survey.h"
 #include "still_directory.h"
 #include "weir/kv/repair.h"
@@ -16,16 +16,6 @@ namespace {
 
 constexpr std::uint64_t kMaxManifestSize = 1 << 30;
 constexpr std::size_t kWriteSize = 1 << 20;
-
-StoreId RandomStoreId() {
-  StoreId id;
-  std::random_device random;
-  for (std::size_t i = 0; i < id.size(); i += sizeof(std::uint32_t)) {
-    const std::uint32_t word = random();
-    std::memcpy(id.data() + i, &word, sizeof word);
-  }
-  return id;
-}
 
 // The segments of a repaired store, records in the order of keys.
 class SalvageWriter {
@@ -291,7 +281,7 @@ Status Salvage::WriteAll(const std::string& to) {
   const auto directory = NewDirectory::Begin(*vfs_, to);
   if (!directory.ok()) return directory.status();
   ManifestState written;
-  written.store_id = options_.new_id || !knows_store_ ? RandomStoreId() : manifest_.store_id;
+  written.store_id = options_.new_id || !knows_store_ ? NewStoreId() : manifest_.store_id;
   // Ids and numbers go on behind all that there were; of commits, also behind those that may have
   // been in the damaged places.
   written.next_fid = std::max(manifest_.next_fid, highest_fid_ + 1);
