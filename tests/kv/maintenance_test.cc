@@ -218,6 +218,7 @@ class MaintenanceTest : public testing::Test {
     options.merge.automatic = true;
     options.merge.check_every = milliseconds(1);
     options.merge.bytes_per_second = 0;
+    options.hints.rest = milliseconds(1);
     return options;
   }
   std::string Key(std::uint64_t i) { return "key" + std::to_string(100'000 + i); }
@@ -285,17 +286,6 @@ TEST_F(MaintenanceTest, SpaceAndWritingStayBoundedUnderRandomOverwrites) {
   EXPECT_LE(amplification, 2.2);  // short records: 12 bytes of head for 109 of the user's
   EXPECT_LE(most_space, 1.5);
   EXPECT_GT(end.merges, 5U);
-}
-
-TEST_F(MaintenanceTest, WritesTheHintsOfClosedSegments) {
-  Options options = Fast();
-  options.merge.automatic = false;
-  auto store = MustOpen(kDirectory, options);
-  for (std::uint64_t i = 0; i < 500; ++i)
-    ASSERT_TRUE(store->Put(Key(i), std::string(100, 'v')).ok());
-  EXPECT_TRUE(Eventually([&] {
-    return vfs_->Exists(kDirectory + "/000001.hint") && vfs_->Exists(kDirectory + "/000002.hint");
-  }));
 }
 
 TEST_F(MaintenanceTest, ClosesAtOnceWhileAMergeIsHeldBack) {

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
+#include "hint_schedule.h"
+#include "parallel.h"
 #include "recovery.h"
 #include "segment_run.h"
 
 namespace weir::kv {
 namespace {
 
-// Bytes of segments that a close reads to write missing hints: about a second.
-constexpr std::uint64_t kMostReadAtClose = 512 << 20;
+// A close reads so many times what may be without hints while the store runs: all of it, unless the
+// hints were lost, which is no reason to close for minutes.
+constexpr std::uint64_t kReadAtClose = 4;
 
 }  // namespace
 
@@ -68,8 +71,9 @@ Status Store::Engine::Close() {
   closed_ = true;
   Status status = log_->Close();
   if (status.ok()) {
+    const std::uint64_t most = MostUnhinted(options_.hints, GetStats().data_bytes);
     WriteMissingHints(directory_->vfs(), directory_->path(), store_id_, segments_,
-                      kMostReadAtClose);
+                      ThreadsOrCores(options_.open_threads), kReadAtClose * most);
   }
   directory_->Release();
   return status;

@@ -27,6 +27,8 @@ std::uint64_t RecordBytes(const Segment& segment) {
 Maintenance::Maintenance(MaintenanceParts parts)
     : parts_(std::move(parts)),
       throttle_(parts_.options.merge.bytes_per_second, parts_.reads, Now()),
+      hints_(parts_.merge.directory, parts_.merge.segments, parts_.merge.store_id, parts_.options,
+             Now()),
       scrub_pace_(parts_.options.scrub.bytes_per_second, kScrubStep, Now()) {}
 
 Maintenance::~Maintenance() {
@@ -88,14 +90,17 @@ void Maintenance::Look() {
   throttle_.Idle();
   if (parts_.reserve.full()) parts_.reserve.TakeBack();
   const std::uint64_t seq = parts_.merge.snapshots.visible();
-  if (seq != looked_at_seq_ || parts_.reserve.full() || failures_ != 0) {
-    looked_at_seq_ = seq;
+  const bool busy = std::exchange(looked_at_seq_, seq) != seq;
+  if (busy) hints_.Busy(Now());
+  if (busy || parts_.reserve.full() || failures_ != 0) {
     StoreUse use;
     (void)Candidates(use);
     parts_.reserve.Grow(use.data);
-    // What is left of a full device is for what makes space.
-    if (!parts_.reserve.full()) WriteHints();
     MergeWhileWorthIt();
+  }
+  // What is left of a full device is for what makes space.
+  if (!parts_.reserve.full()) {
+    hints_.Write(Now(), [this] { return stopping(); });
   }
   Reclaim();
 }
@@ -114,25 +119,6 @@ bool Maintenance::ReclaimAll() {
     std::this_thread::yield();
   }
   return parts_.merge.segments.dropped() == 0;
-}
-
-void Maintenance::WriteHints() {
-  std::set<std::uint64_t> hinted;
-  for (const auto& segment : parts_.merge.segments.List()) {
-    if (stopping()) return;
-    if (!segment->sealed()) continue;
-    const std::uint64_t fid = segment->fid();
-    DataDirectory& directory = parts_.merge.directory;
-    if (!hinted_.contains(fid) && !HasHint(directory.vfs(), directory.path(), fid)) {
-      if (Status status =
-              WriteHint(directory.vfs(), directory.path(), parts_.merge.store_id, segment->facts());
-          !status.ok()) {
-        LogWarning(std::string(status.message()) + "; the next start will read the segment itself");
-      }
-    }
-    hinted.insert(fid);
-  }
-  hinted_.swap(hinted);
 }
 
 std::vector<MergeCandidate> Maintenance::Candidates(StoreUse& use) const {

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "hint_schedule.h"
 #include "merge.h"
 #include "merge_choice.h"
 #include "merge_throttle.h"
@@ -57,7 +58,6 @@ class Maintenance {
 
   void Run();
   void Look();
-  void WriteHints();
   // Automatic merges, until there is nothing worth it. merge_mutex_ is taken.
   void MergeWhileWorthIt();
   Segments Choose(StoreUse& use);
@@ -86,9 +86,9 @@ class Maintenance {
   // Of the thread.
   MergeThrottle throttle_;
   std::uint64_t looked_at_seq_ = ~std::uint64_t{0};
-  std::set<std::uint64_t> hinted_;  // segments whose hint is there or cannot be made
-  std::set<std::uint64_t> bad_;     // segments that automatic merges leave alone
-  std::uint32_t failures_ = 0;      // of automatic merges in a row
+  HintSchedule hints_;
+  std::set<std::uint64_t> bad_;  // segments that automatic merges leave alone
+  std::uint32_t failures_ = 0;   // of automatic merges in a row
   TimePoint next_try_{};
   TokenBucket scrub_pace_;
   TimePoint next_scrub_{};

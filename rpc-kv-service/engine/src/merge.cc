@@ -123,6 +123,8 @@ Status OneMerge::OpenRuns() {
       return run.status();
     }
     runs.push_back(*std::move(run));
+    // Without a hint it was read as a whole, which takes a moment.
+    if (Status status = Step(true); !status.ok()) return status;
   }
   input_.emplace(std::move(runs));
   return {};

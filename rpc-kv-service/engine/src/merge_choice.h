@@ -33,8 +33,9 @@ struct StoreUse {
   bool all = true;  // the candidates are all closed segments
 };
 
-// Most bytes of input of one automatic merge: its output lies beside it for a while.
-inline constexpr std::uint64_t kMaxMergeInput = std::uint64_t{1} << 30;
+// Most bytes of input of one automatic merge: its output lies beside it for a while, and what
+// inputs without a hint know is in memory.
+inline constexpr std::uint64_t kMaxMergeInput = std::uint64_t{512} << 20;
 
 // What an automatic merge should take now; nothing: all is well. The fids are in the order of age.
 //

@@ -4,10 +4,16 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
 namespace weir::kv {
+
+// What Options::open_threads means.
+inline std::size_t ThreadsOrCores(std::uint32_t wanted) noexcept {
+  return wanted != 0 ? wanted : std::max(1U, std::thread::hardware_concurrency());
+}
 
 // Calls do_piece(i) once for each i below `count`, on up to `threads` threads, this one included,
 // and returns when all are done.

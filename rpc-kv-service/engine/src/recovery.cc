@@ -19,8 +19,7 @@ class Recovery {
   Recovery(DataDirectory& directory, const Options& options, SegmentTable& segments, Index& index)
       : directory_(directory),
         options_(options),
-        threads_(options.open_threads != 0 ? options.open_threads
-                                           : std::max(1U, std::thread::hardware_concurrency())),
+        threads_(ThreadsOrCores(options.open_threads)),
         segments_(segments),
         index_(index) {}
 

@@ -1,5 +1,6 @@
 #include "segment_run.h"
 
+#include "parallel.h"
 #include "segment_keys.h"
 #include "weir/log.h"
 
@@ -123,17 +124,22 @@ bool HasHint(Vfs& vfs, const std::string& directory, std::uint64_t fid) {
 }
 
 void WriteMissingHints(Vfs& vfs, const std::string& directory, const StoreId& store_id,
-                       const SegmentTable& segments, std::uint64_t most_bytes) {
-  for (const auto& segment : segments.List()) {
+                       const SegmentTable& segments, std::size_t threads,
+                       std::uint64_t most_bytes) {
+  std::vector<std::shared_ptr<Segment>> missing;
+  for (auto& segment : segments.List()) {
     if (!segment->sealed() || HasHint(vfs, directory, segment->fid())) continue;
-    const SegmentFacts& facts = segment->facts();
-    if (facts.length > most_bytes) return;
-    most_bytes -= facts.length;
+    if (segment->facts().length > most_bytes) break;
+    most_bytes -= segment->facts().length;
+    missing.push_back(std::move(segment));
+  }
+  InParallel(missing.size(), threads, [&](std::size_t i) {
+    const SegmentFacts& facts = missing[i]->facts();
     if (Status status = WriteHint(vfs, directory, store_id, facts); !status.ok()) {
       LogWarning(directory + ": no hint for " + SegmentName(facts.fid) + ": " +
                  std::string(status.message()));
     }
-  }
+  });
 }
 
 }  // namespace weir::kv

@@ -39,9 +39,10 @@ Status WriteHint(Vfs& vfs, const std::string& directory, const StoreId& store_id
 // True if there is a hint of segment `fid`. Those that do not fit are removed at the start.
 bool HasHint(Vfs& vfs, const std::string& directory, std::uint64_t fid);
 
-// Writes the hints of all closed segments that have none, the oldest first, until segments of
-// `most_bytes` have been read for that. Failures are logged: a hint is only a help.
+// Writes the hints of all closed segments that have none, on up to `threads` threads, the oldest
+// first, until segments of `most_bytes` have been read for that. Failures are logged: a hint is
+// only a help.
 void WriteMissingHints(Vfs& vfs, const std::string& directory, const StoreId& store_id,
-                       const SegmentTable& segments, std::uint64_t most_bytes);
+                       const SegmentTable& segments, std::size_t threads, std::uint64_t most_bytes);
 
 }  // namespace weir::kv

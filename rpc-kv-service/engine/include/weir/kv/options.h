@@ -57,6 +57,15 @@ struct MergePolicy {
   std::chrono::milliseconds check_every{1000};
 };
 
+// When closed segments get their hints, which a start reads in their place. A clean close writes
+// those that are missing, so only a start after a crash has to do without.
+struct HintPolicy {
+  // Hints are written when there was no commit for so long, ...
+  std::chrono::milliseconds rest{1000};
+  // ... or when closed segments without one have more bytes than this and than an eighth of all.
+  std::uint64_t max_unhinted_bytes = 256 << 20;
+};
+
 // Reading old data again, in the background, to find damage while there is still a good copy.
 struct ScrubPolicy {
   std::uint64_t bytes_per_second = 0;  // 0: no scrubbing
@@ -72,6 +81,7 @@ struct Options {
   bool read_only = false;
   SyncPolicy sync{};
   MergePolicy merge{};
+  HintPolicy hints{};
   ScrubPolicy scrub{};
   ReadPath read_path = ReadPath::kMapped;
   std::uint64_t value_cache_bytes = 0;  // of values kept in memory; 0: none
