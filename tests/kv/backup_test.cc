@@ -185,7 +185,7 @@ TEST_F(BackupTest, H16_DamageIsNeitherBackedUpNorRestored) {
   const std::string path = kDirectory + "/" + newest;
   const std::string before = vfs_->Contents(path);
   std::string rotten = before;
-  rotten[rotten.size() / 2] ^= 4;
+  rotten[WithoutPrepared(rotten).size() / 2] ^= 4;
   vfs_->SetContents(path, rotten);
   const auto refused = store->Backup(kBackups);
   EXPECT_EQ(refused.status().code(), StatusCode::kDataLoss);

@@ -138,10 +138,10 @@ TEST_F(DamageTest, T5_AByteChangedUnderAnOpenStoreIsNeverServed) {
 TEST_F(DamageTest, H1_ADamagedRecordWithAnIntactOneBehindItIsNoTornTail) {
   auto store = MustOpen(kDirectory, options_);
   ASSERT_TRUE(store->Put("a", "1").ok());
-  const std::size_t at = vfs_->Contents(kFirst).size();
+  const std::size_t at = WithoutPrepared(vfs_->Contents(kFirst)).size();
   ASSERT_TRUE(store->Put("b", "2").ok());
   ASSERT_TRUE(store->Put("c", "3").ok());
-  std::string damaged = vfs_->Contents(kFirst);
+  std::string damaged = WithoutPrepared(vfs_->Contents(kFirst));
   const auto image = vfs_->Clone();
   damaged[at + 9] ^= 1;
   image->SetContents(kFirst, damaged);
@@ -154,9 +154,9 @@ TEST_F(DamageTest, H1_ADamagedLastRecordOfACleanlyClosedStoreIsNoTornTail) {
   auto store = MustOpen(kDirectory, options_);
   ASSERT_TRUE(store->Put("a", "1").ok());
   ASSERT_TRUE(store->Put("b", "2").ok());
-  const std::size_t end = vfs_->Contents(kFirst).size();
+  const std::size_t end = WithoutPrepared(vfs_->Contents(kFirst)).size();
   store.reset();
-  std::string damaged = vfs_->Contents(kFirst);
+  std::string damaged = WithoutPrepared(vfs_->Contents(kFirst));
   ASSERT_GT(damaged.size(), end);  // the durable mark
   damaged[end - 1] ^= 1;
   vfs_->SetContents(kFirst, damaged);
@@ -168,7 +168,7 @@ TEST_F(DamageTest, H1_NothingIsTornBeforeWhatADurableMarkVouchesFor) {
   ASSERT_TRUE(store->Put("a", "1").ok());
   store.reset();
   // A mark that vouches for more than lies before it cannot be right.
-  const std::string contents = vfs_->Contents(kFirst);
+  const std::string contents = WithoutPrepared(vfs_->Contents(kFirst));
   vfs_->SetContents(kFirst, contents + EncodeRecord(1, contents.size(), 4, 1, "", "\x7f\x7f"));
   EXPECT_THAT(RefusalOf(*vfs_), AllOf(HasSubstr(kFirst), HasSubstr("durable mark")));
 }
@@ -178,7 +178,7 @@ TEST_F(DamageTest, H1_ATailThatEndsInZeroesOrNoiseIsTorn) {
   {
     auto store = MustOpen(kDirectory, options_);
     ASSERT_TRUE(store->Put("a", "1").ok());
-    good = vfs_->Contents(kFirst);
+    good = WithoutPrepared(vfs_->Contents(kFirst));
     vfs_ = vfs_->Clone();
   }
   std::mt19937_64 random(5);
@@ -196,7 +196,7 @@ TEST_F(DamageTest, H1_ATailThatEndsInZeroesOrNoiseIsTorn) {
 TEST_F(DamageTest, H20_ASizeThatIsTooLargeAsksForNoMemory) {
   auto store = MustOpen(kDirectory, options_);
   ASSERT_TRUE(store->Put("a", "1").ok());
-  const std::string good = vfs_->Contents(kFirst);
+  const std::string good = WithoutPrepared(vfs_->Contents(kFirst));
   std::string head(kMaxRecordHead, '\0');
   EncodeRecordHead(head.data(), 1, 2, kMaxKeySize, kMaxValueSize);
   std::shared_ptr<FaultVfs> image = vfs_->Clone();
@@ -206,7 +206,7 @@ TEST_F(DamageTest, H20_ASizeThatIsTooLargeAsksForNoMemory) {
 
 TEST_F(DamageTest, ASealedSegmentMayNeitherShrinkNorGrow) {
   MakeStore();
-  const std::string whole = vfs_->Contents(kFirst);
+  const std::string whole = WithoutPrepared(vfs_->Contents(kFirst));
   vfs_->SetContents(kFirst, whole.substr(0, whole.size() - 1));
   EXPECT_THAT(RefusalOf(*vfs_), AllOf(HasSubstr(kFirst), HasSubstr("MANIFEST has sealed")));
   vfs_->SetContents(kFirst, whole + "x");
@@ -228,8 +228,8 @@ TEST_F(DamageTest, ASegmentOfAnotherStoreIsRefused) {
     auto store = MustOpen(kDirectory, options);
     for (int i = 0; i < 24; ++i) ASSERT_TRUE(store->Put("key", std::string(400, 'x')).ok());
   }
-  const std::string foreign = other->Contents(kFirst);
-  std::string resized = vfs_->Contents(kFirst);
+  const std::string foreign = WithoutPrepared(other->Contents(kFirst));
+  std::string resized = WithoutPrepared(vfs_->Contents(kFirst));
   resized.replace(0, 64, foreign, 0, 64);
   vfs_->SetContents(kFirst, resized);
   EXPECT_THAT(RefusalOf(*vfs_), AllOf(HasSubstr(kFirst), HasSubstr("belongs to store")));
@@ -256,7 +256,8 @@ TEST_F(DamageTest, AMissingManifestIsRefused) {
 TEST_F(DamageTest, AFileLeftByACrashBeforeItWasNamedIsSetAside) {
   options_.segment_size = 1 << 20;
   MustOpen(kDirectory, options_).reset();
-  vfs_->SetContents(kDirectory + "/000002.data", vfs_->Contents(kFirst).substr(0, 40));
+  vfs_->SetContents(kDirectory + "/000002.data",
+                    WithoutPrepared(vfs_->Contents(kFirst)).substr(0, 40));
   // Its id was given out: MANIFEST's next_fid is above it.
   auto store = MustOpen(kDirectory, options_);
   EXPECT_FALSE(vfs_->Exists(kDirectory + "/000002.data"));
@@ -265,7 +266,7 @@ TEST_F(DamageTest, AFileLeftByACrashBeforeItWasNamedIsSetAside) {
 
 TEST_F(DamageTest, ABatchThatOthersFollowUnfinishedIsDamage) {
   MustOpen(kDirectory, options_).reset();
-  std::string contents = vfs_->Contents(kFirst);
+  std::string contents = WithoutPrepared(vfs_->Contents(kFirst));
   contents += EncodeRecord(1, contents.size(), 0x81, 1, "k", "v");
   contents += EncodeRecord(1, contents.size(), 0x01, 2, "k", "v");
   vfs_->SetContents(kFirst, contents);
@@ -274,7 +275,7 @@ TEST_F(DamageTest, ABatchThatOthersFollowUnfinishedIsDamage) {
 
 TEST_F(DamageTest, LaterSeqsWinWhateverTheOrderInTheFile) {
   MustOpen(kDirectory, options_).reset();
-  std::string contents = vfs_->Contents(kFirst);
+  std::string contents = WithoutPrepared(vfs_->Contents(kFirst));
   contents += EncodeRecord(1, contents.size(), 1, 7, "k", "newer");
   contents += EncodeRecord(1, contents.size(), 1, 5, "k", "older");
   contents += EncodeRecord(1, contents.size(), 2, 9, "gone", "");

@@ -89,6 +89,12 @@ inline Model Contents(Store& store) {
   return contents;
 }
 
+// The contents of a segment up to its last record, whose last byte must not be 0: without the
+// space that is prepared for records to come.
+inline std::string WithoutPrepared(std::string contents) {
+  return contents.erase(contents.find_last_not_of('\0') + 1);
+}
+
 // Drops warnings while it lives: tests that cut logs would print one per cut.
 class QuietLog {
  public:

@@ -125,7 +125,7 @@ TEST_F(ScanTest, KeysOnlyReadsNoFile) {
   ASSERT_TRUE(store_->Put("a", "value").ok());
   const std::string path = kDirectory + "/000001.data";
   std::string damaged = vfs_->Contents(path);
-  damaged.back() ^= 1;
+  damaged[damaged.find("value")] ^= 1;
   vfs_->SetContents(path, damaged);
   auto scan = store_->Scan({.keys_only = true});
   ASSERT_TRUE(scan->Valid());

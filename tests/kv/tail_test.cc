@@ -28,17 +28,19 @@ class TailTest : public ::testing::Test {
     auto store = MustOpen(kDirectory, options_);
     first_.path = kFirst;
     second_.path = kSecond;
-    while (vfs->Contents(kFirst).size() + vfs->Contents(kSecond).size() < 64 * 1024) {
+    std::uint64_t bytes = 0;
+    while (bytes < 64 * 1024) {
       if (!vfs->Exists(kSecond)) first_.image = vfs->Clone();
       EXPECT_TRUE(history_.CommitNext(*store).ok());
       Log& log = vfs->Exists(kSecond) ? second_ : first_;
-      log.ends.push_back(vfs->Contents(log.path).size());
+      log.ends.push_back(WithoutPrepared(vfs->Contents(log.path)).size());
+      bytes = log.ends.back() + (log.path == kSecond ? first_.ends.back() : 0);
     }
     second_.image = vfs->Clone();
     second_.commits_before = first_.ends.size();
     first_.contents = vfs->Contents(kFirst);
-    second_.contents = vfs->Contents(kSecond);
     EXPECT_EQ(first_.contents.size(), first_.ends.back());
+    second_.contents = WithoutPrepared(vfs->Contents(kSecond));
     EXPECT_GT(second_.contents.size(), 10'000U);
   }
 
@@ -86,6 +88,37 @@ TEST_F(TailTest, T3_ALogCutAtAnyByteReopensToTheCommitsBeforeTheCut) {
   }
   std::cout << cuts << " cuts" << std::endl;
   EXPECT_GE(cuts, kSlowBuild ? 2'500U : 60'000U);
+}
+
+TEST_F(TailTest, ZeroesBehindTheLastRecordAreCutOffAndAreNoDamage) {
+  const std::shared_ptr<FaultVfs> image = second_.image->Clone();
+  ASSERT_GT(image->Contents(kSecond).size(), second_.contents.size());
+  options_.vfs = image;
+  const auto store = MustOpen(kDirectory, options_);
+  EXPECT_EQ(image->Contents(kSecond), second_.contents);
+  EXPECT_FALSE(image->Exists(kDirectory + "/quarantine"));
+}
+
+TEST_F(TailTest, H2_OnlyTheTornBytesAreSetAsideNotTheZeroesBehindThem) {
+  const std::shared_ptr<FaultVfs> image = second_.image->Clone();
+  const std::string torn = "\x01torn";
+  image->SetContents(kSecond, second_.contents + torn + std::string(5000, '\0'));
+  options_.vfs = image;
+  const auto store = MustOpen(kDirectory, options_);
+  EXPECT_EQ(image->Contents(kSecond), second_.contents);
+  EXPECT_EQ(image->Contents(kDirectory + "/quarantine/000002.data." +
+                            std::to_string(second_.contents.size())),
+            torn);
+}
+
+TEST_F(TailTest, H1_ZeroesAtTheEndOfASealedSegmentAreDamage) {
+  const std::shared_ptr<FaultVfs> image = second_.image->Clone();
+  (void)image->Remove(kDirectory + "/000001.hint");  // with it the records are not read yet
+  const std::uint64_t last = first_.ends[first_.ends.size() - 2];
+  image->SetContents(
+      kFirst, first_.contents.substr(0, last) + std::string(first_.contents.size() - last, '\0'));
+  options_.vfs = image;
+  EXPECT_EQ(Store::Open(kDirectory, options_).status().code(), StatusCode::kDataLoss);
 }
 
 // What a device may hand out for blocks that were not written.

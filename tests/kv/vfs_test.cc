@@ -2,7 +2,10 @@
 #include "weir/kv/vfs.h"
 
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine_fixture.h"
@@ -91,6 +94,37 @@ TEST_P(VfsTest, AllocatingMakesAFileLongerAndKeepsWhatIsInIt) {
   EXPECT_EQ(*file->Size(), 8U);
 }
 
+TEST_P(VfsTest, PreparedAppendsAreInTheFileLikeAnyOthers) {
+  const auto file = Make("file", "abc");
+  const Status prepared = file->PrepareAppends(3, 10'000);
+  if (prepared.code() == StatusCode::kUnimplemented) GTEST_SKIP() << prepared.message();
+  ASSERT_TRUE(prepared.ok()) << prepared.ToString();
+  EXPECT_EQ(ContentsOf(*file), "abc" + std::string(9'997, '\0'));
+  std::string expected = "abc";
+  while (expected.size() < 9'990) {
+    const std::string_view pieces[] = {"one", "", "two"};
+    ASSERT_TRUE(file->Write(expected.size(), pieces).ok());
+    expected += "onetwo";
+  }
+  EXPECT_EQ(ContentsOf(*file), expected + std::string(10'000 - expected.size(), '\0'));
+  // One that reaches beyond what was prepared, then again within.
+  const std::string_view piece = "beyond the end";
+  ASSERT_TRUE(file->Write(expected.size(), {&piece, 1}).ok());
+  expected += piece;
+  EXPECT_EQ(ContentsOf(*file), expected);
+  ASSERT_TRUE(file->PrepareAppends(expected.size(), 300'000).ok());
+  const std::string large(100'000, 'x');
+  const std::string_view large_piece = large;
+  ASSERT_TRUE(file->Write(expected.size(), {&large_piece, 1}).ok());
+  expected += large;
+  ASSERT_TRUE(file->Sync().ok());
+  ASSERT_TRUE(file->Truncate(expected.size()).ok());
+  ASSERT_TRUE(file->Write(expected.size(), {&piece, 1}).ok());
+  expected += piece;
+  ASSERT_TRUE(file->Sync().ok());
+  EXPECT_EQ(ContentsOf(**vfs_->Open(At("file"), OpenMode::kRead)), expected);
+}
+
 TEST_P(VfsTest, AnExclusiveLockExcludesAllOthersAndSharedOnesOnlyExclusiveOnes) {
   const std::string path = At("LOCK");
   {
@@ -154,6 +188,52 @@ TEST(PosixVfs, ASharedLockInAReadOnlyDirectoryCreatesNothing) {
   EXPECT_EQ(PosixVfs()->Lock(path, "pid 1").status().code(), StatusCode::kPermissionDenied);
   EXPECT_TRUE(PosixVfs()->List(directory.path())->empty());
   ASSERT_EQ(::chmod(directory.path().c_str(), 0755), 0);
+}
+
+// What a child process does on a device of its own of 256 KiB: appends until it is full. Returns
+// what is wrong, or nothing; kNoDevice if there is none to be had.
+constexpr std::string_view kNoDevice = "no device";
+std::string FillADevice(const std::string& directory) {
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("none", directory.c_str(), "tmpfs", 0, "size=256k") != 0) {
+    return std::string(kNoDevice);
+  }
+  auto file = PosixVfs()->Open(directory + "/file", OpenMode::kCreateNew);
+  if (!file.ok()) return file.status().ToString();
+  std::string expected;
+  const std::string record(1000, 'r');
+  const std::string_view piece = record;
+  Status status;
+  for (std::uint64_t prepared = 0; status.ok();) {
+    if (expected.size() + record.size() > prepared) {
+      prepared = expected.size() + 64 * 1024;
+      (void)(*file)->PrepareAppends(expected.size(), prepared);
+    }
+    status = (*file)->Write(expected.size(), {&piece, 1});
+    if (status.ok()) expected += record;
+  }
+  if (status.code() != StatusCode::kResourceExhausted) return status.ToString();
+  if (expected.size() < 200'000) return "full at " + std::to_string(expected.size());
+  std::string contents(expected.size(), '?');
+  const auto read = (*file)->Read(0, contents.data(), contents.size());
+  return read.ok() && contents == expected ? "" : "what was written is not there";
+}
+
+TEST(PosixVfs, PreparedAppendsOnAFullDeviceFailAndDoNotKill) {
+  const TempDirectory directory;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const std::string wrong = FillADevice(directory.path());
+    std::cerr << wrong << std::endl;
+    ::_exit(wrong.empty() ? 0 : wrong == kNoDevice ? 2 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status)) << "killed by signal " << WTERMSIG(status);
+  if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "this process may not mount";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST(PosixVfs, AMappingNeedsNoFileDescriptor) {

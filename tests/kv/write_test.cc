@@ -262,11 +262,11 @@ TEST_F(WriteTest, H15_AFullDiskFailsOnlyThoseWritersAndLeavesNoTrace) {
     auto vfs = vfs_ = std::make_shared<FaultVfs>();
     auto store = MustOpen(kDirectory, InMemory(vfs));
     ASSERT_TRUE(store->Put("kept", "v").ok());
-    const std::string before = vfs->Contents(kDirectory + "/000001.data");
+    const std::string before = WithoutPrepared(vfs->Contents(kDirectory + "/000001.data"));
     FailFromNow(Call::kWrite, ".data", {StatusCode::kResourceExhausted, written});
     EXPECT_EQ(store->Put("too much", std::string(5000, 'x')).code(),
               StatusCode::kResourceExhausted);
-    EXPECT_EQ(vfs->Contents(kDirectory + "/000001.data"), before);
+    EXPECT_EQ(WithoutPrepared(vfs->Contents(kDirectory + "/000001.data")), before);
     EXPECT_EQ(*store->Get("kept"), "v");
     EXPECT_EQ(store->Get("too much").status().code(), StatusCode::kNotFound);
     Heal();
@@ -343,6 +343,7 @@ TEST_F(WriteTest, H9_ASegmentIsNamedOnlyOnceItsDirectoryEntryIsDurable) {
   std::vector<std::string> steps;
   vfs_->SetPlan([&](std::uint64_t, Call call, const std::string& path) -> const Fault* {
     const std::string name = path.substr(path.rfind('/') + 1);
+    if (name.find(".hint") != name.npos) return nullptr;  // of the background's
     if (call == Call::kCreate) steps.push_back("create " + name);
     if (call == Call::kSync) steps.push_back("sync " + name);
     if (call == Call::kSyncDirectory) steps.push_back("sync directory");
@@ -351,8 +352,8 @@ TEST_F(WriteTest, H9_ASegmentIsNamedOnlyOnceItsDirectoryEntryIsDurable) {
   ASSERT_TRUE(store->Put("b", std::string(3000, 'x')).ok());
   Heal();
   EXPECT_EQ(steps,
-            (std::vector<std::string>{"create 000002.data", "sync 000002.data", "sync directory",
-                                      "sync MANIFEST", "sync 000002.data"}));
+            (std::vector<std::string>{"sync 000001.data", "create 000002.data", "sync 000002.data",
+                                      "sync directory", "sync MANIFEST", "sync 000002.data"}));
 }
 
 TEST(SyncPolicyText, IsReadAndWritten) {

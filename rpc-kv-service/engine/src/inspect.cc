@@ -55,7 +55,7 @@ class Inspector {
     const auto size = file_->Size();
     if (!size.ok()) return size.status();
     const std::uint64_t length = live.sealed ? std::min(live.length, *size) : *size;
-    auto survey = SurveySegment(*file_, fid, length, take);
+    auto survey = SurveySegment(*file_, fid, length, live.end(), take);
     if (!survey.ok()) return survey.status();
     for (const BadPlace& place : survey->bad) {
       damaged_.push_back({name, place.offset, place.size, place.what});

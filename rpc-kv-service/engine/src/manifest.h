@@ -32,6 +32,8 @@ struct LiveSegment {
   bool sealed = false;       // false: the last one, still written to
   std::uint64_t length = 0;  // once sealed
   std::uint32_t crc = 0;     // once sealed
+
+  SegmentEnd end() const noexcept { return sealed ? SegmentEnd::kSealed : SegmentEnd::kOpen; }
 };
 
 // What all edits together say.

@@ -263,13 +263,18 @@ Status Recovery::SetAside() {
 }
 
 Status Recovery::CutActive() {
-  if (active_torn_.empty()) return {};
-  // Appending behind the torn bytes would put records where no scan finds them.
   const std::uint64_t length = result_.position.length;
-  if (Status status = directory_.QuarantineTail(*result_.active, SegmentName(result_.position.fid),
-                                                length, active_size_, active_torn_);
-      !status.ok()) {
-    return status;
+  if (result_.active == nullptr || active_size_ == length) return {};
+  // Appending behind torn bytes would put records where no scan finds them. The zeroes behind them,
+  // or behind the last record, were prepared for records that did not come.
+  if (!active_torn_.empty()) {
+    const auto contents = EndOfContents(*result_.active, length, active_size_);
+    if (!contents.ok()) return contents.status();
+    if (Status status = directory_.QuarantineTail(
+            *result_.active, SegmentName(result_.position.fid), length, *contents, active_torn_);
+        !status.ok()) {
+      return status;
+    }
   }
   if (Status status = result_.active->Truncate(length); !status.ok()) return status;
   return result_.active->Sync();

@@ -244,7 +244,10 @@ Status Salvage::Survey(std::size_t source) {
     Progress(from.size);
     return {};
   }
-  const auto survey = SurveySegment(*from.file, from.fid, from.size,
+  const auto named = manifest_.segments.find(from.fid);
+  const SegmentEnd end =
+      named != manifest_.segments.end() ? named->second.end() : SegmentEnd::kOpen;
+  const auto survey = SurveySegment(*from.file, from.fid, from.size, end,
                                     [&](const SurveyedRecord& record) { Take(source, record); });
   if (!survey.ok()) return survey.status();
   from.fid = survey->fid;

@@ -22,6 +22,12 @@ enum class SegmentKind : std::uint8_t {
   kMerged = 2,  // written by a merge, in the order of keys; its header names no previous segment
 };
 
+// What may follow the last record of a segment.
+enum class SegmentEnd : std::uint8_t {
+  kSealed,  // nothing
+  kOpen,    // zeroes: space that was prepared for records to come
+};
+
 struct SegmentHeader {
   StoreId store_id{};
   std::uint64_t fid = 0;

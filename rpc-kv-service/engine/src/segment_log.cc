@@ -1,5 +1,6 @@
 #include "segment_log.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "coding.h"
@@ -11,6 +12,10 @@ namespace {
 
 // Reading less than this at the next start is quicker than having one more segment for ever.
 constexpr std::uint64_t kSealAtClose = 4 << 20;
+// How much to prepare for appends at a time: a part of what the segment holds, so that a small
+// store stays small, and no more than costs next to nothing to cut off again.
+constexpr std::uint64_t kPrepareLeast = 4 << 10;
+constexpr std::uint64_t kPrepareMost = 256 << 10;
 
 }  // namespace
 
@@ -77,14 +82,13 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq,
     return InvalidArgument("a batch of " + std::to_string(group.size()) +
                            " bytes does not fit into a segment");
   }
+  PrepareTail(group);
   if (Status status = file_->Write(position_.length, group.Pieces()); !status.ok()) {
     // Parts of it may be in the file. They must be gone, durably, before the writers are told that
     // nothing was written and before another record takes their place.
     drain();
-    if (Status undone = file_->Truncate(position_.length); !undone.ok()) return Fence(undone);
-    if (Status undone = SyncFile(); !undone.ok()) return undone;
-    durable_ = position_.length;
-    counters_.durable_seq = appended_seq_;
+    has_tail_ = true;
+    if (Status undone = CutTail(); !undone.ok()) return undone;
     return status;
   }
   if (last_seq != appended_seq_) {
@@ -104,18 +108,39 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq,
   return {};
 }
 
+// That fails where there is little space or no way to do it, and the write then does without.
+void SegmentLog::PrepareTail(const GroupBuffer& group) {
+  if (group.end() <= prepared_ || group.size() > kPrepareMost) return;
+  const std::uint64_t more = std::clamp(group.end() / 4, kPrepareLeast, kPrepareMost);
+  prepared_ = std::min(group.end() + more, std::max(group.end(), segment_size_));
+  has_tail_ = true;
+  (void)file_->PrepareAppends(position_.length, prepared_);
+}
+
+// Takes what is behind the last record off the file, durably. No Sync may run.
+Status SegmentLog::CutTail() {
+  if (!std::exchange(has_tail_, false)) return {};
+  prepared_ = 0;
+  if (Status status = file_->Truncate(position_.length); !status.ok()) return Fence(status);
+  if (Status status = SyncFile(); !status.ok()) return status;
+  durable_ = position_.length;
+  counters_.durable_seq = appended_seq_;
+  return {};
+}
+
 Status SegmentLog::SyncFile() {
-  Status status = file_->Sync();
-  if (status.ok()) return status;
-  ++counters_.sync_failures;
-  return Fence(status);
+  if (Status status = file_->Sync(); !status.ok()) {
+    ++counters_.sync_failures;
+    return Fence(status);
+  }
+  ++counters_.syncs;
+  return {};
 }
 
 Status SegmentLog::Sync(std::uint64_t length, std::uint64_t seq) {
   if (!fence().ok()) return fence();
   if (length <= durable_.load()) return {};
   if (Status status = SyncFile(); !status.ok()) return status;
-  ++counters_.syncs;
   durable_ = length;
   counters_.durable_seq = seq;
   return {};
@@ -128,7 +153,8 @@ Status SegmentLog::AppendEdit(const ManifestEdit& edit) {
 
 Status SegmentLog::Rotate() {
   if (!fence().ok()) return fence();
-  // The old segment is on disk before the first byte of the next one.
+  // The old segment is on disk, and as long as it says, before the first byte of the next one.
+  if (Status status = CutTail(); !status.ok()) return status;
   if (Status status = SyncAll(); !status.ok()) return status;
   const auto fid = manifest_.AllocateFid();
   if (!fid.ok()) return manifest_.broken() ? Fence(fid.status()) : fid.status();
@@ -169,6 +195,7 @@ Status SegmentLog::CreateNext(std::uint64_t fid) {
   position_ = {.fid = fid, .length = bytes.size(), .durable = bytes.size()};
   position_.crc.Extend(bytes);
   position_.mark_end = bytes.size();
+  prepared_ = 0;
   durable_ = bytes.size();
   counters_.active_bytes = position_.length;
   slot_ = segments_.AddActive(fid, file_)->slot();
@@ -206,6 +233,7 @@ Status SegmentLog::Seal() {
 Status SegmentLog::Close() {
   if (!fence().ok()) return fence();
   if (file_ == nullptr) return {};
+  if (Status status = CutTail(); !status.ok()) return status;
   if (Status status = SyncAll(); !status.ok()) return status;
   if (position_.length >= kSealAtClose) return Seal();
   if (unmarked() == 0) return {};

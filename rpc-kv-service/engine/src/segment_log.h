@@ -95,6 +95,8 @@ class SegmentLog {
   const Counters& counters() const noexcept { return counters_; }
 
  private:
+  void PrepareTail(const GroupBuffer& group);
+  Status CutTail();
   Status CreateNext(std::uint64_t fid);
   Status Seal();
   void SealInTable();
@@ -109,6 +111,8 @@ class SegmentLog {
   std::shared_ptr<File> file_;
   SegmentPosition position_;
   std::uint32_t slot_ = 0;              // of the active segment
+  std::uint64_t prepared_ = 0;          // up to here the file has been prepared, or could not be
+  bool has_tail_ = false;               // the file may be longer than position_.length
   std::uint64_t pending_mark_end_ = 0;  // of a mark in the group that is being built
   std::uint64_t appended_seq_ = 0;
   std::atomic<std::uint64_t> durable_{0};  // bytes of the active segment known to be on disk

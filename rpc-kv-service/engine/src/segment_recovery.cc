@@ -11,8 +11,8 @@ namespace {
 class Replay {
  public:
   Replay(File& file, const std::string& path, std::uint64_t fid, std::uint64_t file_size,
-         SegmentKeys& keys)
-      : path_(path), fid_(fid), keys_(keys), scanner_(file, fid, file_size) {}
+         SegmentEnd end, SegmentKeys& keys)
+      : path_(path), fid_(fid), keys_(keys), scanner_(file, fid, file_size, end) {}
 
   Result<ReplayedSegment> Run(const SegmentHeader& header, std::string_view header_bytes,
                               const LiveSegment& live, std::uint64_t last_seq);
@@ -186,7 +186,7 @@ Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::
                                       SegmentKeys& keys) {
   const auto head = ReadSegmentHead(file, path, fid, file_size, live, store_id);
   if (!head.ok()) return head.status();
-  return Replay(file, path, fid, file_size, keys).Run(head->header, head->bytes, live, last_seq);
+  return Replay(file, path, fid, file_size, live.end(), keys).Run(head->header, head->bytes, live, last_seq);
 }
 
 }  // namespace weir::kv

@@ -6,6 +6,20 @@
 
 namespace weir::kv {
 
+Result<std::uint64_t> EndOfContents(File& file, std::uint64_t begin, std::uint64_t end) {
+  std::vector<char> chunk(std::min<std::uint64_t>(end - begin, SegmentScanner::kWindow));
+  std::uint64_t found = begin;
+  for (std::uint64_t at = begin; at < end;) {
+    const auto read = file.Read(at, chunk.data(), std::min<std::uint64_t>(chunk.size(), end - at));
+    if (!read.ok()) return read.status();
+    if (*read == 0) break;
+    const std::string_view bytes(chunk.data(), *read);
+    if (const auto last = bytes.find_last_not_of('\0'); last != bytes.npos) found = at + last + 1;
+    at += *read;
+  }
+  return found;
+}
+
 Result<std::string_view> SegmentScanner::View(std::uint64_t offset, std::size_t size) {
   if (offset < window_offset_ || offset + size > window_offset_ + window_.size()) {
     window_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kWindow, file_size_ - offset)));
@@ -26,7 +40,13 @@ Result<SegmentScanner::Step> SegmentScanner::Next() {
   if (offset_ >= file_size_) return Step::kEnd;
   const auto intact = CheckAt(offset_, 0, kMaxSeq);
   if (!intact.ok()) return intact.status();
-  return *intact ? Step::kRecord : Step::kBad;
+  if (*intact) return Step::kRecord;
+  if (segment_end_ == SegmentEnd::kOpen) {
+    const auto contents = EndOfContents(file_, offset_, file_size_);
+    if (!contents.ok()) return contents.status();
+    if (*contents == offset_) return Step::kEnd;
+  }
+  return Step::kBad;
 }
 
 Result<bool> SegmentScanner::CheckAt(std::uint64_t offset, std::uint64_t min_seq,

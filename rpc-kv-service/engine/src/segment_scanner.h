@@ -12,16 +12,21 @@
 
 namespace weir::kv {
 
+// The offset behind the last byte of [begin, end) of `file` that is not 0; `begin` if there is
+// none.
+Result<std::uint64_t> EndOfContents(File& file, std::uint64_t begin, std::uint64_t end);
+
 // One thread. `file` must outlive it. Memory stays bounded whatever the sizes in the file say.
 class SegmentScanner {
  public:
   enum class Step : std::uint8_t { kRecord, kEnd, kBad };
 
-  SegmentScanner(File& file, std::uint64_t fid, std::uint64_t file_size)
-      : file_(file), fid_(fid), file_size_(file_size) {}
+  SegmentScanner(File& file, std::uint64_t fid, std::uint64_t file_size,
+                 SegmentEnd segment_end = SegmentEnd::kSealed)
+      : file_(file), fid_(fid), file_size_(file_size), segment_end_(segment_end) {}
 
-  // Goes to the next record. kEnd: the file ends here. kBad: what begins at offset() is no intact
-  // record; Next must not be called again. A failure is one of reading.
+  // Goes to the next record. kEnd: the segment ends here. kBad: what begins at offset() is no
+  // intact record; Next must not be called again. A failure is one of reading.
   Result<Step> Next();
 
   // Of the current record, after kRecord; the views until the next call.
@@ -54,6 +59,7 @@ class SegmentScanner {
   File& file_;
   const std::uint64_t fid_;
   const std::uint64_t file_size_;
+  const SegmentEnd segment_end_;
   std::uint64_t offset_ = kSegmentHeaderSize;
   RecordHead head_{};  // size 0 before the first record
   std::vector<char> window_;

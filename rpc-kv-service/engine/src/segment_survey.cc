@@ -10,8 +10,9 @@ namespace {
 // One survey, while it runs.
 class Surveyor {
  public:
-  Surveyor(File& file, std::uint64_t length, const std::function<void(const SurveyedRecord&)>& take)
-      : file_(file), length_(length), take_(take) {}
+  Surveyor(File& file, std::uint64_t length, SegmentEnd end,
+           const std::function<void(const SurveyedRecord&)>& take)
+      : file_(file), length_(length), end_(end), take_(take) {}
 
   Result<SegmentSurvey> Run(std::uint64_t fid);
 
@@ -23,6 +24,7 @@ class Surveyor {
   };
 
   Status ReadHeader(std::uint64_t fid);
+  Status FindEnd(std::uint64_t behind);
   void TakeRecord(const SegmentScanner& scanner);
   void TakeTxnFinished(const SegmentScanner& scanner);
   void GiveUpBatch();
@@ -31,6 +33,7 @@ class Surveyor {
 
   File& file_;
   const std::uint64_t length_;
+  const SegmentEnd end_;
   const std::function<void(const SurveyedRecord&)>& take_;
   SegmentSurvey survey_;
   Crc32c crc_;
@@ -39,7 +42,7 @@ class Surveyor {
 
 Result<SegmentSurvey> Surveyor::Run(std::uint64_t fid) {
   if (Status status = ReadHeader(fid); !status.ok()) return status;
-  SegmentScanner scanner(file_, survey_.fid, length_);
+  SegmentScanner scanner(file_, survey_.fid, length_, end_);
   while (true) {
     const auto step = scanner.Next();
     if (!step.ok()) return step.status();
@@ -47,7 +50,10 @@ Result<SegmentSurvey> Surveyor::Run(std::uint64_t fid) {
       TakeRecord(scanner);
       continue;
     }
-    if (*step == SegmentScanner::Step::kEnd) break;
+    if (*step == SegmentScanner::Step::kEnd) {
+      survey_.end = end_ == SegmentEnd::kOpen ? scanner.offset() : length_;
+      break;
+    }
     const std::uint64_t bad = scanner.offset();
     // In a log the next record cannot be older; merged segments are in the order of keys.
     const bool log = survey_.header_error.empty() && survey_.header.kind == SegmentKind::kLog &&
@@ -55,8 +61,12 @@ Result<SegmentSurvey> Surveyor::Run(std::uint64_t fid) {
     const auto next =
         log ? scanner.FindRecordBehind(bad, survey_.max_seq) : scanner.FindAnyRecordBehind(bad);
     if (!next.ok()) return next.status();
-    Bad(bad, next->value_or(length_) - bad, "the record is damaged");
-    if (!*next) break;
+    if (!*next) {
+      if (Status status = FindEnd(bad); !status.ok()) return status;
+      Bad(bad, survey_.end - bad, "the record is damaged");
+      break;
+    }
+    Bad(bad, **next - bad, "the record is damaged");
     TakeRecord(scanner);
   }
   GiveUpBatch();
@@ -81,6 +91,15 @@ Status Surveyor::ReadHeader(std::uint64_t fid) {
   } else {
     Bad(0, std::min<std::uint64_t>(kSegmentHeaderSize, length_), survey_.header_error);
   }
+  return {};
+}
+
+Status Surveyor::FindEnd(std::uint64_t behind) {
+  survey_.end = length_;
+  if (end_ == SegmentEnd::kSealed) return {};
+  const auto contents = EndOfContents(file_, behind, length_);
+  if (!contents.ok()) return contents.status();
+  survey_.end = *contents;
   return {};
 }
 
@@ -145,8 +164,9 @@ void Surveyor::Give(const RecordHead& head, std::uint64_t offset, std::string_vi
 }  // namespace
 
 Result<SegmentSurvey> SurveySegment(File& file, std::uint64_t fid, std::uint64_t length,
+                                    SegmentEnd end,
                                     const std::function<void(const SurveyedRecord&)>& take) {
-  return Surveyor(file, length, take).Run(fid);
+  return Surveyor(file, length, end, take).Run(fid);
 }
 
 }  // namespace weir::kv

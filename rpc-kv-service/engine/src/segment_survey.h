@@ -38,14 +38,17 @@ struct SegmentSurvey {
   std::uint64_t good_length = 0;
   std::uint32_t good_crc = 0;
   std::uint64_t durable = 0;  // bytes that the durable marks up to there vouch for
-  std::vector<BadPlace> bad;  // in order
+  std::uint64_t end = 0;      // of what was read; of an open segment without the zeroes behind it
+  std::vector<BadPlace> bad;  // in order, up to `end`
 };
 
-// Reads the first `length` bytes of `file`; bytes that are not records are passed over. `fid` is
+// Reads the first `length` bytes of `file`, behind whose records may be what `end` says; bytes that
+// are not records are passed over. `fid` is
 // what the name of the file says; the header's counts if it is readable and other. `take` gets
 // every record that is intact and, if it belongs to a batch, whose batch is whole. A failure is one
 // of reading.
 Result<SegmentSurvey> SurveySegment(File& file, std::uint64_t fid, std::uint64_t length,
+                                    SegmentEnd end,
                                     const std::function<void(const SurveyedRecord&)>& take);
 
 }  // namespace weir::kv

@@ -34,7 +34,8 @@ Result<StillStore> SealStill(Vfs& vfs, const std::string& directory) {
     const auto size = (*file)->Size();
     if (!size.ok()) return size.status();
     const std::uint64_t length = live.sealed ? live.length : *size;
-    const auto survey = SurveySegment(**file, fid, std::min(length, *size), [](const auto&) {});
+    const auto survey =
+        SurveySegment(**file, fid, std::min(length, *size), live.end(), [](const auto&) {});
     if (!survey.ok()) return survey.status();
     still.last_seq = std::max(still.last_seq, survey->max_seq);
     if (live.sealed) continue;
@@ -45,13 +46,14 @@ Result<StillStore> SealStill(Vfs& vfs, const std::string& directory) {
     if (!survey->header_error.empty()) return damaged(survey->bad.front());
     if (!survey->bad.empty()) {
       // Only a torn tail may be left out: nothing good behind it, nothing that was on disk in it.
-      const bool tail = survey->bad.back().offset + survey->bad.back().size >= *size;
+      const bool tail = survey->bad.back().offset + survey->bad.back().size >= survey->end;
       const std::uint64_t first = survey->bad.front().offset;
       std::uint64_t end = first;
       for (const BadPlace& place : survey->bad) {
         if (place.offset == end) end += place.size;
       }
-      if (!tail || end < *size || first < survey->durable) return damaged(survey->bad.front());
+      if (!tail || end < survey->end || first < survey->durable)
+        return damaged(survey->bad.front());
     }
     live.length = survey->good_length;
     live.crc = survey->good_crc;

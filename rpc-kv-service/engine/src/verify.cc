@@ -26,7 +26,7 @@ class Verifier {
   Status FindFiles();
   Status Verify(std::uint64_t fid, const LiveSegment* live);
   Status VerifyUnnamed(std::uint64_t fid, std::uint64_t size);
-  void VerifyTail(const std::string& name, const SegmentSurvey& survey, std::uint64_t size);
+  void VerifyTail(const std::string& name, const SegmentSurvey& survey);
   void VerifyChain(const std::string& name, const SegmentHeader& header);
   void VerifyHint(std::uint64_t fid, const LiveSegment& live);
   bool IsFirstLog(std::uint64_t fid) const;
@@ -139,7 +139,11 @@ Status Verifier::Verify(std::uint64_t fid, const LiveSegment* live) {
   const auto file = vfs_->Open(directory_ + "/" + name, OpenMode::kRead);
   if (!file.ok()) return file.status();
   const std::uint64_t size = files_[fid];
-  const auto survey = SurveySegment(**file, fid, size, [](const auto&) {});
+  const auto survey = SurveySegment(**file, fid, size,
+                                    live != nullptr ? live->end()
+                                    : has_manifest_ ? SegmentEnd::kSealed
+                                                    : SegmentEnd::kOpen,
+                                    [](const auto&) {});
   if (!survey.ok()) return survey.status();
   ++result_.segments;
   result_.records += survey->records;
@@ -154,7 +158,7 @@ Status Verifier::Verify(std::uint64_t fid, const LiveSegment* live) {
     return {};
   }
   if (live != nullptr && !live->sealed) {
-    VerifyTail(name, *survey, size);
+    VerifyTail(name, *survey);
   } else {
     for (const BadPlace& place : survey->bad) Damaged(name, place.offset, place.size, place.what);
   }
@@ -176,14 +180,13 @@ Status Verifier::Verify(std::uint64_t fid, const LiveSegment* live) {
 
 // As recovery decides: a bad end is a torn write only if nothing good is behind it, and if it is
 // not before what a durable mark vouches for.
-void Verifier::VerifyTail(const std::string& name, const SegmentSurvey& survey,
-                          std::uint64_t size) {
+void Verifier::VerifyTail(const std::string& name, const SegmentSurvey& survey) {
   std::uint64_t end = survey.good_length;
   for (const BadPlace& place : survey.bad) {
     if (place.offset == end) end += place.size;
   }
   const bool torn =
-      survey.header_error.empty() && end == size && survey.good_length >= survey.durable;
+      survey.header_error.empty() && end == survey.end && survey.good_length >= survey.durable;
   for (const BadPlace& place : survey.bad) {
     if (torn) {
       result_.notes.push_back(ToString(DamagedPlace{name, place.offset, place.size, place.what}) +

@@ -124,6 +124,10 @@ class FaultVfs::OpenFile final : public File {
     if (Status status = faults_->Check(Call::kAllocate, path_); !status.ok()) return status;
     return file_->Allocate(size);
   }
+  Status PrepareAppends(std::uint64_t begin, std::uint64_t end) override {
+    if (Status status = faults_->Check(Call::kAllocate, path_); !status.ok()) return status;
+    return file_->PrepareAppends(begin, end);
+  }
   Result<std::uint64_t> Size() override {
     if (Status status = faults_->Check(Call::kSize, path_); !status.ok()) return status;
     return file_->Size();

@@ -25,14 +25,13 @@ InMemoryNodePtr CopyNode(const InMemoryNode& node, Copies& copies) {
   return copy;
 }
 
-// Of appended bytes a random first part reached the disk.
+// Of the bytes from the first changed one on, a random first part reached the disk.
 std::string WithPartOfTail(const InMemoryNode& file, std::mt19937_64& random) {
   std::string contents = file.on_disk;
-  if (file.seen.size() > file.on_disk.size()) {
-    const std::size_t tail = file.seen.size() - file.on_disk.size();
-    contents.append(file.seen, file.on_disk.size(), random() % (tail + 1));
-  }
-  return contents;
+  const std::size_t first = std::min({file.first_unsynced, file.seen.size(), contents.size()});
+  const std::size_t kept = random() % (file.seen.size() - first + 1);
+  contents.resize(std::max(contents.size(), first + kept));
+  return contents.replace(first, kept, file.seen, first, kept);
 }
 
 // Each page that was written, and the length, reached the disk or did not.

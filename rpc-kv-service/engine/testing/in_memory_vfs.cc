@@ -152,6 +152,10 @@ class InMemoryVfs::OpenFile final : public File {
     return {};
   }
 
+  Status PrepareAppends(std::uint64_t /*begin*/, std::uint64_t end) override {
+    return Allocate(end);
+  }
+
   Result<std::uint64_t> Size() override {
     const std::lock_guard lock(state_->mutex);
     return std::uint64_t{node_->seen.size()};

@@ -75,6 +75,11 @@ class RecordingVfs::OpenFile final : public File {
     const auto order = log_->Order();
     return log_->Note(About(Call::kAllocate, 0, size), file_->Allocate(size));
   }
+  // Noted as what it does to the contents.
+  Status PrepareAppends(std::uint64_t begin, std::uint64_t end) override {
+    const auto order = log_->Order();
+    return log_->Note(About(Call::kAllocate, 0, end), file_->PrepareAppends(begin, end));
+  }
   Result<std::uint64_t> Size() override {
     auto size = file_->Size();
     return log_->Note(About(Call::kSize, 0, size.ok() ? *size : 0), std::move(size));
