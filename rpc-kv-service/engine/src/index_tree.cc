@@ -91,26 +91,29 @@ std::optional<Location> IndexTree::Find(std::string_view key) const noexcept {
   return leaf->location(at);
 }
 
-void IndexTree::Look(std::span<KeyEdit> edits) const noexcept {
+void IndexTree::Look(std::span<KeyEdit> edits) noexcept {
   // Several keys go down side by side, so that their cache misses overlap.
   constexpr std::size_t kAbreast = 16;
-  const Node* const root = root_.load(std::memory_order_acquire);
+  Node* const root = root_.load(std::memory_order_acquire);
   if (root == nullptr) return;
   for (std::size_t first = 0; first < edits.size(); first += kAbreast) {
-    const std::size_t count = std::min(kAbreast, edits.size() - first);
-    std::array<const Node*, kAbreast> nodes;
+    const std::span<KeyEdit> group = edits.subspan(first, std::min(kAbreast, edits.size() - first));
+    std::array<Node*, kAbreast> nodes;
     nodes.fill(root);
     for (unsigned level = root->level; level > 0; --level) {
-      for (std::size_t i = 0; i < count; ++i) {
-        nodes[i] = ChildOf(nodes[i], edits[first + i].key);
+      for (std::size_t i = 0; i < group.size(); ++i) {
+        KeyEdit& edit = group[i];
+        edit.parent = static_cast<Inner*>(nodes[i]);
+        edit.child = edit.parent->ChildFor(edit.key);
+        nodes[i] = edit.parent->child(edit.child).load(std::memory_order_relaxed);
         PrefetchNode(nodes[i]);
       }
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto* leaf = static_cast<const Leaf*>(nodes[i]);
-      KeyEdit& edit = edits[first + i];
-      const std::size_t at = leaf->LowerBound(edit.key, &edit.existed);
-      if (edit.existed) edit.was = leaf->location(at);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      KeyEdit& edit = group[i];
+      edit.leaf = static_cast<const Leaf*>(nodes[i]);
+      edit.position = edit.leaf->LowerBound(edit.key, &edit.existed);
+      if (edit.existed) edit.was = edit.leaf->location(edit.position);
     }
   }
 }

@@ -31,6 +31,12 @@ struct KeyEdit {
   bool erase = false;
   bool existed = false;  // out
   Location was{};        // out, if it existed
+
+  // The tree's, from Look to Apply: where the key belongs; no parent: the tree has to be asked.
+  Inner* parent = nullptr;
+  std::size_t child = 0;
+  const Leaf* leaf = nullptr;  // in which its position has been found
+  std::size_t position = 0;
 };
 
 // Leaves of ascending keys, to become a part of a tree. One thread.
@@ -79,8 +85,9 @@ class IndexTree {
 
   // The writer. Edits are in ascending order of keys, each key once.
   void Apply(std::span<KeyEdit> edits);
-  // What the keys are, without changing them; brings the nodes into the cache.
-  void Look(std::span<KeyEdit> edits) const noexcept;
+  // What the keys are, without changing them; brings the nodes into the cache, and spares Apply
+  // the way down if nothing happens in between.
+  void Look(std::span<KeyEdit> edits) noexcept;
   // The tree is empty; the ranges are in ascending order, and empty afterwards.
   void Load(std::span<LeafBuilder* const> ranges);
   // Frees what may be freed now.
@@ -88,7 +95,7 @@ class IndexTree {
 
  private:
   static constexpr std::size_t kMaxDepth = 48;
-  static constexpr std::size_t kRetireBatch = 128;
+  static constexpr std::size_t kRetireBatch = 32;
 
   struct Step {
     Inner* node;
@@ -102,16 +109,23 @@ class IndexTree {
   bool CollectForward(const IndexRange& range, std::size_t most, IndexPortion& out) const;
   bool CollectReverse(const IndexRange& range, std::size_t most, IndexPortion& out) const;
 
-  Leaf* Descend(std::string_view key) noexcept;  // fills path_
+  void Start(std::span<const KeyEdit> edits);    // the tree is empty
+  Leaf* Descend(std::string_view key) noexcept;  // fills path_ and parent_
+  Leaf* Reach(std::span<const KeyEdit> edits, std::size_t& count) noexcept;
   std::size_t EditsOfLeaf(std::span<const KeyEdit> edits) const noexcept;
   void EditLeaf(Leaf* leaf, std::span<KeyEdit> edits);
-  void ReplaceLeaf(Leaf* leaf,
-                   bool appended);  // by entries_, joined with a neighbour if it is small
+  void Swing(const Step& parent, Node* to) noexcept;
+  bool SplitLeaf(Leaf* leaf);  // for one change, which is in changes_
+  bool JoinLeaf(Leaf* leaf);   // with a neighbour; by entries_
+  Leaf* Joinable(std::size_t keys, bool& right) const noexcept;
+  void UnpackChanged(const Leaf& leaf);  // with changes_, into entries_
   void Replace(std::size_t depth, std::size_t from, std::size_t count, const InnerParts& made,
                bool appended);
+  bool Splice(std::size_t depth, std::size_t from, std::size_t count, const InnerParts& made);
   void ReplaceRoot(const InnerParts& made, bool appended);
   void PackInner(const InnerParts& parts, std::uint8_t level, bool appended, InnerParts& made);
-  void Retire(Node* node);
+  void Retire(Leaf* leaf);
+  void Retire(Inner* node);
   void FreeAll(Node* node) noexcept;
 
   std::atomic<Node*> root_{nullptr};
@@ -121,9 +135,14 @@ class IndexTree {
   // The writer's.
   NodeMemory memory_;
   std::array<Step, kMaxDepth> path_;
-  std::size_t depth_ = 0;  // of path_
+  std::size_t depth_ = 0;    // of path_
+  Step parent_{};            // of the leaf that is being changed; none: it is the root
+  bool path_known_ = false;  // path_ leads there
   std::vector<LeafChange> changes_;
   LeafEntries entries_;
+  InnerParts made_;
+  std::vector<std::uint64_t> scratch_;
+  std::string last_key_;
   std::vector<Node*> retired_;
   std::deque<Retired> waiting_;
 };

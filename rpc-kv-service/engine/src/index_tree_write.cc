@@ -7,90 +7,28 @@
 namespace weir::kv {
 namespace {
 
-// Fewer keys or children than this: may be joined with a neighbour, if both have room in one node.
+// Fewer keys than this: may be joined with a neighbour, if both have room in one leaf.
 constexpr std::size_t kFewKeys = IndexTree::kMaxLeafKeys / 4;
-constexpr std::size_t kFewChildren = IndexTree::kMaxChildren / 4;
 
 constexpr std::size_t ThreeQuarters(std::size_t most) {
   return most - most / 4;
 }
 
-// Calls emit(from, to) for [from, to) in parts of equal size of at most `most`.
-template <class Emit>
-void InEqualParts(std::size_t from, std::size_t to, std::size_t most, Emit&& emit) {
-  for (std::size_t parts = (to - from + most - 1) / most; parts > 0; --parts) {
-    const std::size_t end = from + (to - from) / parts;
-    emit(from, end);
-    from = end;
-  }
-}
-
-// Calls emit(from, to) for [from, to) in full parts of `most`, and the rest.
-template <class Emit>
-void InFullParts(std::size_t from, std::size_t to, std::size_t most, Emit&& emit) {
-  for (; from < to; from += most) emit(from, std::min(from + most, to));
-}
-
-void AddLeaf(const LeafEntries& entries, std::size_t from, std::size_t to, NodeMemory& memory,
-             InnerParts& made) {
-  const std::size_t bytes = entries.BytesFor(from, to);
-  if (bytes > IndexTree::kMaxLeafBytes && to - from > 1) {
-    const std::size_t middle = (from + to) / 2;
-    AddLeaf(entries, from, middle, memory, made);
-    AddLeaf(entries, middle, to, memory, made);
-    return;
-  }
-  if (made.size() > 0) made.AddSeparator(Separator(entries.key(from - 1), entries.key(from)));
-  made.AddChild(entries.Pack(from, to, memory.Allocate(bytes)));
+// Looking for a neighbour costs a cache miss: not at every key that goes.
+bool MayJoin(std::size_t before, std::size_t after) {
+  return after > 0 && after < kFewKeys && after / 4 < before / 4;
 }
 
 }  // namespace
 
-void PackLeaves(const LeafEntries& entries, bool appended, NodeMemory& memory, InnerParts& made) {
-  const auto add = [&](std::size_t from, std::size_t to) {
-    AddLeaf(entries, from, to, memory, made);
-  };
-  if (appended) {
-    InFullParts(0, entries.size(), IndexTree::kMaxLeafKeys, add);
-  } else {
-    InEqualParts(0, entries.size(), IndexTree::kMaxLeafKeys, add);
-  }
-}
-
-IndexTree::~IndexTree() {
-  if (Node* root = root_.load(std::memory_order_relaxed)) FreeAll(root);
-  for (Node* node : retired_) memory_.Free(node, node->bytes);
-  for (const Retired& batch : waiting_) {
-    for (Node* node : batch.nodes) memory_.Free(node, node->bytes);
-  }
-}
-
-void IndexTree::FreeAll(Node* node) noexcept {
-  if (node->level > 0) {
-    auto* inner = static_cast<Inner*>(node);
-    for (std::size_t i = 0; i < inner->count; ++i) {
-      FreeAll(inner->child(i).load(std::memory_order_relaxed));
-    }
-  }
-  memory_.Free(node, node->bytes);
-}
-
 void IndexTree::Apply(std::span<KeyEdit> edits) {
   while (!edits.empty()) {
     if (root_.load(std::memory_order_relaxed) == nullptr) {
-      entries_.Clear();
-      for (const KeyEdit& edit : edits) {
-        if (!edit.erase) entries_.Add(edit.key, edit.location);
-      }
-      if (entries_.size() == 0) return;
-      InnerParts made;
-      PackLeaves(entries_, true, memory_, made);
-      ReplaceRoot(made, true);
-      keys_.store(entries_.size(), std::memory_order_relaxed);
+      Start(edits);
       break;
     }
-    Leaf* leaf = Descend(edits.front().key);
-    const std::size_t count = EditsOfLeaf(edits);
+    std::size_t count = 1;
+    Leaf* leaf = Reach(edits, count);
     EditLeaf(leaf, edits.first(count));
     edits = edits.subspan(count);
   }
@@ -98,14 +36,45 @@ void IndexTree::Apply(std::span<KeyEdit> edits) {
   memory_bytes_.store(memory_.bytes(), std::memory_order_relaxed);
 }
 
+void IndexTree::Start(std::span<const KeyEdit> edits) {
+  entries_.Clear();
+  for (const KeyEdit& edit : edits) {
+    if (!edit.erase) entries_.Add(edit.key, edit.location);
+  }
+  if (entries_.size() == 0) return;
+  InnerParts made;
+  PackLeaves(entries_, true, memory_, made);
+  ReplaceRoot(made, true);
+  keys_.store(entries_.size(), std::memory_order_relaxed);
+}
+
+// The leaf of the first edit, and how many belong to it.
+Leaf* IndexTree::Reach(std::span<const KeyEdit> edits, std::size_t& count) noexcept {
+  const KeyEdit& first = edits.front();
+  if (first.parent == nullptr || first.parent->replaced()) {
+    Leaf* leaf = Descend(first.key);
+    count = EditsOfLeaf(edits);
+    return leaf;
+  }
+  path_known_ = false;
+  parent_ = {first.parent, first.child};
+  while (count < edits.size() && edits[count].parent == first.parent &&
+         edits[count].child == first.child) {
+    ++count;
+  }
+  return static_cast<Leaf*>(first.parent->child(first.child).load(std::memory_order_relaxed));
+}
+
 Leaf* IndexTree::Descend(std::string_view key) noexcept {
   Node* node = root_.load(std::memory_order_relaxed);
   depth_ = 0;
-  while (node->level > 0) {
+  parent_ = {};
+  path_known_ = true;
+  for (unsigned level = node->level; level > 0; --level) {
     auto* inner = static_cast<Inner*>(node);
-    const std::size_t child = inner->ChildFor(key);
-    path_[depth_++] = {inner, child};
-    node = inner->child(child).load(std::memory_order_relaxed);
+    parent_ = {inner, inner->ChildFor(key)};
+    path_[depth_++] = parent_;
+    node = inner->child(parent_.child).load(std::memory_order_relaxed);
     for (std::size_t i = 0; i < 12; ++i) {
       __builtin_prefetch(reinterpret_cast<const char*>(node) + 64 * i);
     }
@@ -130,169 +99,133 @@ void IndexTree::EditLeaf(Leaf* leaf, std::span<KeyEdit> edits) {
   std::size_t at = 0;
   std::size_t count = leaf->count;
   for (KeyEdit& edit : edits) {
-    at = leaf->LowerBound(edit.key, &edit.existed, at);
-    if (edit.existed) edit.was = leaf->location(at);
+    if (edit.leaf == leaf) {
+      at = edit.position;
+    } else {
+      at = leaf->LowerBound(edit.key, &edit.existed, at);
+      if (edit.existed) edit.was = leaf->location(at);
+    }
     if (edit.erase && !edit.existed) continue;
     changes_.push_back({at, edit.existed, edit.erase, edit.key, edit.location});
     if (!edit.existed) ++count;
     if (edit.erase) --count;
   }
   if (changes_.empty()) return;
-  const bool shrinks = count < leaf->count;
-  keys_.store(keys_.load(std::memory_order_relaxed) + count - leaf->count,
-              std::memory_order_relaxed);
+  if (count != leaf->count) {
+    keys_.store(keys_.load(std::memory_order_relaxed) + count - leaf->count,
+                std::memory_order_relaxed);
+  }
+  bool right = false;
+  const bool join = MayJoin(leaf->count, count) && Joinable(count, right) != nullptr;
   // Many changes are a reason to pack anew: locations may have come closer to each other.
-  if (count > 0 && count <= kMaxLeafKeys && !(shrinks && count < kFewKeys) &&
-      changes_.size() <= 1 + leaf->count / 4u) {
+  if (!join && count > 0 && changes_.size() <= 1 + leaf->count / 4u) {
     const std::size_t bytes = RewrittenBytes(*leaf, changes_);
-    if (bytes != 0 && bytes <= kMaxLeafBytes) {
+    if (bytes != 0 && bytes <= kMaxLeafBytes && count <= kMaxLeafKeys) {
       Leaf* made = Rewrite(*leaf, changes_, memory_.Allocate(bytes));
+      Swing(parent_, made);
       Retire(leaf);
-      if (depth_ == 0) {
-        root_.store(made, std::memory_order_release);
-      } else {
-        const auto& [parent, child] = path_[depth_ - 1];
-        parent->child(child).store(made, std::memory_order_release);
-      }
       return;
     }
+    if (bytes != 0 && SplitLeaf(leaf)) return;
   }
+  if (!path_known_) Descend(edits.front().key);
+  UnpackChanged(*leaf);
+  if (join && JoinLeaf(leaf)) return;
   const bool appended = changes_.front().position == leaf->count;
-  entries_.Clear();
-  std::size_t next = 0;
-  for (const LeafChange& change : changes_) {
-    entries_.Add(*leaf, next, change.position);
-    if (!change.erase) entries_.Add(change.key, change.location);
-    next = change.position + (change.there ? 1 : 0);
-  }
-  entries_.Add(*leaf, next, leaf->count);
-  ReplaceLeaf(leaf, appended);
-}
-
-void IndexTree::ReplaceLeaf(Leaf* leaf, bool appended) {
-  InnerParts made;
-  std::size_t from = 0;
-  std::size_t replaced = 1;
-  if (entries_.size() > 0 && entries_.size() < kFewKeys && entries_.size() < leaf->count &&
-      depth_ > 0 && path_[depth_ - 1].node->count > 1) {
-    const auto& [parent, child] = path_[depth_ - 1];
-    const bool right = child + 1u < parent->count;
-    auto* other = static_cast<Leaf*>(
-        parent->child(right ? child + 1 : child - 1).load(std::memory_order_relaxed));
-    if (entries_.size() + other->count <= ThreeQuarters(kMaxLeafKeys)) {
-      LeafEntries joined;
-      if (!right) joined.Add(*other, 0, other->count);
-      for (std::size_t i = 0; i < entries_.size(); ++i) {
-        joined.Add(entries_.key(i), entries_.location(i));
-      }
-      if (right) joined.Add(*other, 0, other->count);
-      if (joined.BytesFor(0, joined.size()) <= ThreeQuarters(kMaxLeafBytes)) {
-        PackLeaves(joined, false, memory_, made);
-        Replace(depth_, right ? child : child - 1, 2, made, false);
-        Retire(leaf);
-        Retire(other);
-        return;
-      }
-    }
-  }
-  if (entries_.size() > 0) PackLeaves(entries_, appended, memory_, made);
-  if (depth_ > 0) from = path_[depth_ - 1].child;
-  Replace(depth_, from, replaced, made, appended);
+  made_.Clear();
+  if (entries_.size() > 0) PackLeaves(entries_, appended, memory_, made_);
+  Replace(depth_, parent_.child, 1, made_, appended);
   Retire(leaf);
 }
 
-// Puts what was made in the place of `count` children, from `from` on, of the node at
-// path_[depth-1].
-void IndexTree::Replace(std::size_t depth, std::size_t from, std::size_t count,
-                        const InnerParts& made, bool appended) {
-  if (depth == 0) return ReplaceRoot(made, appended);
-  Inner* const node = path_[depth - 1].node;
-  if (made.size() == 1 && count == 1) {
-    node->child(from).store(made.child(0), std::memory_order_release);
-    return;
-  }
-  appended = appended && from + count == node->count;
-  InnerParts parts;
-  const auto separator = [&](std::size_t i) { parts.AddSeparator(node->prefix(), node->rest(i)); };
-  parts.Add(*node, 0, from);
-  if (made.size() > 0) {
-    if (from > 0) separator(from - 1);
-    parts.Add(made);
-  }
-  if (from + count < node->count) {
-    if (parts.size() > 0) separator(from + count - 1);
-    parts.Add(*node, from + count, node->count);
-  }
-  Retire(node);
-  InnerParts nodes;
-  if (depth > 1) {
-    const auto& [parent, child] = path_[depth - 2];
-    if (parts.size() > 0 && parts.size() < kFewChildren && parts.size() < node->count &&
-        parent->count > 1) {
-      const std::size_t left = child + 1u < parent->count ? child : child - 1;
-      auto* other = static_cast<Inner*>(
-          parent->child(left == child ? child + 1 : left).load(std::memory_order_relaxed));
-      if (parts.size() + other->count <= ThreeQuarters(kMaxChildren)) {
-        InnerParts joined;
-        if (left != child) joined.Add(*other, 0, other->count);
-        if (left != child) joined.AddSeparator(parent->prefix(), parent->rest(left));
-        joined.Add(parts);
-        if (left == child) joined.AddSeparator(parent->prefix(), parent->rest(left));
-        if (left == child) joined.Add(*other, 0, other->count);
-        PackInner(joined, node->level, false, nodes);
-        Retire(other);
-        return Replace(depth - 1, left, 2, nodes, false);
-      }
-    }
-    if (parts.size() > 0) PackInner(parts, node->level, appended, nodes);
-    return Replace(depth - 1, child, 1, nodes, appended);
-  }
-  if (parts.size() <= 1) return ReplaceRoot(parts, false);
-  PackInner(parts, node->level, appended, nodes);
-  ReplaceRoot(nodes, appended);
+// `to` takes the place of the child.
+void IndexTree::Swing(const Step& parent, Node* to) noexcept {
+  std::atomic<Node*>& place = parent.node == nullptr ? root_ : parent.node->child(parent.child);
+  place.store(to, std::memory_order_release);
 }
 
-void IndexTree::ReplaceRoot(const InnerParts& made, bool appended) {
-  if (made.size() == 0) return root_.store(nullptr, std::memory_order_release);
-  InnerParts nodes;
-  nodes.Add(made);
-  while (nodes.size() > 1) {
-    InnerParts above;
-    PackInner(nodes, static_cast<std::uint8_t>(nodes.child(0)->level + 1), appended, above);
-    std::swap(nodes, above);
+void IndexTree::UnpackChanged(const Leaf& leaf) {
+  entries_.Clear();
+  std::size_t next = 0;
+  for (const LeafChange& change : changes_) {
+    entries_.Add(leaf, next, change.position);
+    if (!change.erase) entries_.Add(change.key, change.location);
+    next = change.position + (change.there ? 1 : 0);
   }
-  // A root of one child only is in the way.
-  Node* root = nodes.child(0);
-  while (root->level > 0 && root->count == 1) {
-    Node* child = static_cast<Inner*>(root)->child(0).load(std::memory_order_relaxed);
-    Retire(root);
-    root = child;
-  }
-  root_.store(root, std::memory_order_release);
+  entries_.Add(leaf, next, leaf.count);
 }
 
-void IndexTree::PackInner(const InnerParts& parts, std::uint8_t level, bool appended,
-                          InnerParts& made) {
-  const auto add = [&](auto& self, std::size_t from, std::size_t to) -> void {
-    const std::size_t bytes = parts.BytesFor(from, to);
-    if (bytes > kMaxInnerBytes && to - from >= 4) {
-      const std::size_t middle = (from + to) / 2;
-      self(self, from, middle);
-      self(self, middle, to);
-      return;
-    }
-    if (made.size() > 0) made.AddSeparator(parts.separator(from - 1));
-    made.AddChild(parts.Pack(from, to, level, memory_.Allocate(bytes)));
+// What most splits are: one key more than a leaf may have, of the size of the others.
+bool IndexTree::SplitLeaf(Leaf* leaf) {
+  if (changes_.size() != 1 || leaf->variable() || leaf->count < 2) return false;
+  const LeafChange& change = changes_.front();
+  if (change.there) return false;
+  if (!path_known_) Descend(change.key);
+  made_.Clear();
+  const auto make = [this](const LeafPart& part) {
+    made_.AddChild(part.Pack(memory_.Allocate(part.bytes())));
   };
-  const auto emit = [&](std::size_t from, std::size_t to) { add(add, from, to); };
-  if (appended) {
-    InFullParts(0, parts.size(), kMaxChildren, emit);
-  } else {
-    InEqualParts(0, parts.size(), kMaxChildren, emit);
+  last_key_.clear();
+  if (change.position == leaf->count) {
+    // Keys come in ascending order: leaves a full leaf behind.
+    entries_.Clear();
+    entries_.Add(change.key, change.location);
+    leaf->AppendKey(leaf->count - 1u, last_key_);
+    made_.AddChild(leaf);
+    made_.AddSeparator(Separator(last_key_, change.key));
+    const LeafShape shape = entries_.Measure(0, 1);
+    made_.AddChild(entries_.Pack(0, 1, shape, memory_.Allocate(shape.bytes)));
+    Replace(depth_, parent_.child, 1, made_, true);
+    return true;
   }
+  const std::size_t bytes = RewrittenBytes(*leaf, changes_);
+  scratch_.resize((bytes + 7) / 8);
+  const Leaf& all = *Rewrite(*leaf, changes_, scratch_.data());
+  const std::size_t middle = all.count / 2u;
+  make(LeafPart(all, 0, middle));
+  const std::string_view left = all.suffix(middle - 1);
+  const std::string_view right = all.suffix(middle);
+  made_.AddSeparator(all.prefix(), Separator(left, right));
+  make(LeafPart(all, middle, all.count));
+  Replace(depth_, parent_.child, 1, made_, false);
+  Retire(leaf);
+  return true;
 }
 
-void IndexTree::Retire(Node* node) {
+// The neighbour of the leaf at parent_ that could take its keys; null: none.
+Leaf* IndexTree::Joinable(std::size_t keys, bool& right) const noexcept {
+  const auto& [parent, child] = parent_;
+  if (parent == nullptr || parent->count < 2) return nullptr;
+  right = child + 1u < parent->count;
+  auto* other = static_cast<Leaf*>(
+      parent->child(right ? child + 1 : child - 1).load(std::memory_order_relaxed));
+  return keys + other->count <= ThreeQuarters(kMaxLeafKeys) ? other : nullptr;
+}
+
+bool IndexTree::JoinLeaf(Leaf* leaf) {
+  bool right = false;
+  Leaf* const other = Joinable(entries_.size(), right);
+  LeafEntries joined;
+  if (!right) joined.Add(*other, 0, other->count);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    joined.Add(entries_.key(i), entries_.location(i));
+  }
+  if (right) joined.Add(*other, 0, other->count);
+  if (joined.Measure(0, joined.size()).bytes > ThreeQuarters(kMaxLeafBytes)) return false;
+  made_.Clear();
+  PackLeaves(joined, false, memory_, made_);
+  Replace(depth_, right ? parent_.child : parent_.child - 1, 2, made_, false);
+  Retire(leaf);
+  Retire(other);
+  return true;
+}
+
+void IndexTree::Retire(Leaf* leaf) {
+  retired_.push_back(leaf);
+}
+
+void IndexTree::Retire(Inner* node) {
+  node->set_replaced();
   retired_.push_back(node);
 }
 

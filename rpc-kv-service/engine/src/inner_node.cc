@@ -80,14 +80,14 @@ Inner* InnerParts::Pack(std::size_t from, std::size_t to, std::uint8_t level,
   node->bytes = static_cast<std::uint32_t>(BytesFor(from, to));
   node->count = static_cast<std::uint16_t>(count);
   node->level = level;
-  char* at = static_cast<char*>(memory) + sizeof(Inner);
+  const std::size_t prefix = count > 1 ? CommonPrefix(separator(from), separator(to - 2)) : 0;
+  node->prefix_size_ = static_cast<std::uint32_t>(prefix);
+  char* heads = static_cast<char*>(memory) + sizeof(Inner);
+  char* at = heads + 8 * (count - 1);
   for (std::size_t i = from; i < to; ++i, at += sizeof(std::atomic<Node*>)) {
     new (at) std::atomic<Node*>(children_[i]);
   }
-  const std::size_t prefix = count > 1 ? CommonPrefix(separator(from), separator(to - 2)) : 0;
-  node->prefix_size_ = static_cast<std::uint32_t>(prefix);
-  char* heads = at;
-  char* ends = heads + 8 * (count - 1);
+  char* ends = at;
   at = ends + 4 * (count - 1);
   if (count > 1) {
     std::memcpy(at, separator(from).data(), prefix);

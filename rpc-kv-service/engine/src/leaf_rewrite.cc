@@ -50,6 +50,9 @@ char* CopyAround(const char* from, std::size_t count, std::span<const LeafChange
 }  // namespace
 
 std::size_t RewrittenBytes(const Leaf& leaf, std::span<const LeafChange> changes) noexcept {
+  if (changes.size() == 1 && changes[0].there && !changes[0].erase) {
+    return leaf.Fits(changes[0].location) ? leaf.bytes : 0;
+  }
   for (const LeafChange& change : changes) {
     if (change.erase) continue;
     if (!change.there && !leaf.Fits(change.key)) return 0;
@@ -61,7 +64,65 @@ std::size_t RewrittenBytes(const Leaf& leaf, std::span<const LeafChange> changes
                         leaf.row_width());
 }
 
+// One change leaves two runs of bytes as they are, or three: suffixes and rows lie side by side.
+Leaf* RewriteOne(const Leaf& old, const LeafChange& change, void* memory) {
+  auto* leaf = new (memory) Leaf(old);
+  const std::size_t row_width = old.row_width();
+  const char* const rows = old.Rows() + change.position * row_width;
+  if (change.there && !change.erase) {
+    std::memcpy(leaf->Body(), old.Body(), old.bytes - sizeof(Leaf));
+    char* const row = leaf->Body() + (rows - old.Body());
+    const std::uint64_t behind = LoadWord(row + row_width);
+    leaf->StoreRow(row, change.location);
+    std::memcpy(row + row_width, &behind, sizeof behind);
+    return leaf;
+  }
+  const Growth after = After(old, {&change, 1});
+  leaf->count = static_cast<std::uint16_t>(after.count);
+  leaf->bytes = static_cast<std::uint32_t>(Leaf::BytesFor(
+      after.count, old.variable(), old.prefix_size_, after.suffix_bytes, old.row_width()));
+  const std::size_t position = change.position;
+  const std::size_t gone = change.there ? 1 : 0;
+  const std::size_t suffix = change.key.size() - old.prefix_size_;
+  char* to = leaf->Body();
+  std::size_t begin = position * old.stride_;  // of the change, among the suffixes
+  if (old.variable()) {
+    begin = position == 0 ? 0 : old.End(position - 1);
+    std::memcpy(to, old.Body(), 2 * position);
+    if (!change.erase) Leaf::StoreEnd(to, position, begin + suffix);
+    const std::size_t moved = change.erase ? 0 - suffix : suffix;
+    for (std::size_t i = position + gone; i < old.count; ++i) {
+      Leaf::StoreEnd(to, i + after.count - old.count, old.End(i) + moved);
+    }
+    to += 2 * after.count;
+  }
+  const char* from = old.Body() + old.EndsBytes();
+  const auto copy = [&](const char* until) {
+    const auto bytes = static_cast<std::size_t>(until - from);
+    std::memcpy(to, from, bytes);
+    to += bytes;
+    from = until;
+  };
+  copy(from + old.prefix_size_ + begin);
+  if (change.erase) {
+    from += suffix;
+  } else {
+    std::memcpy(to, change.key.data() + old.prefix_size_, suffix);
+    to += suffix;
+  }
+  copy(rows);
+  if (change.erase) {
+    from += row_width;
+  } else {
+    leaf->StoreRow(to, change.location);
+    to += row_width;
+  }
+  copy(reinterpret_cast<const char*>(&old) + old.bytes);
+  return leaf;
+}
+
 Leaf* Rewrite(const Leaf& old, std::span<const LeafChange> changes, void* memory) {
+  if (changes.size() == 1) return RewriteOne(old, changes[0], memory);
   const Growth after = After(old, changes);
   auto* leaf = new (memory) Leaf(old);
   leaf->count = static_cast<std::uint16_t>(after.count);

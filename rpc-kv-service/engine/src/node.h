@@ -55,9 +55,37 @@ inline std::uint64_t HeadOf(std::string_view text) noexcept {
   return HeadOf(text.data(), text.size());
 }
 
-// Of the first `size` bytes; an empty view may have no address.
+inline std::uint32_t LoadHalf(const char* from) noexcept {
+  std::uint32_t half;
+  std::memcpy(&half, from, sizeof half);
+  return half;
+}
+// Like memcmp, which a call for a few bytes would cost more than comparing them.
 inline int CompareBytes(const char* a, const char* b, std::size_t size) noexcept {
-  return size > 0 ? std::memcmp(a, b, size) : 0;
+  const auto order = [](std::uint64_t x, std::uint64_t y) { return x < y ? -1 : x > y ? 1 : 0; };
+  const auto at = [=](std::size_t i) {
+    return order(__builtin_bswap64(LoadWord(a + i)), __builtin_bswap64(LoadWord(b + i)));
+  };
+  const auto half_at = [=](std::size_t i) {
+    return order(__builtin_bswap32(LoadHalf(a + i)), __builtin_bswap32(LoadHalf(b + i)));
+  };
+  if (size >= 8) {
+    std::size_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+      if (const int differ = at(i); differ != 0) return differ;
+    }
+    return i < size ? at(size - 8) : 0;  // some of them again, which are equal
+  }
+  if (size >= 4) {
+    const int differ = half_at(0);
+    return differ != 0 ? differ : half_at(size - 4);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    const auto x = static_cast<unsigned char>(a[i]);
+    const auto y = static_cast<unsigned char>(b[i]);
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return 0;
 }
 
 inline std::size_t CommonPrefix(std::string_view a, std::string_view b) noexcept {

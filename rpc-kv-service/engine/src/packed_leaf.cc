@@ -105,46 +105,47 @@ void LeafEntries::Add(const Leaf& leaf, std::size_t from, std::size_t to) {
   }
 }
 
-LeafEntries::Shape LeafEntries::Measure(std::size_t from, std::size_t to) const noexcept {
-  Shape shape{};
-  const std::string_view first = key(from);
-  shape.prefix = CommonPrefix(first, key(to - 1));
-  bool variable = false;
-  Location low = locations_[from];
-  Location high = low;
-  std::uint64_t low_size = SizeAndFlag(low);
-  std::uint64_t high_size = low_size;
-  for (std::size_t i = from + 1; i < to; ++i) {
-    variable |= ends_[i] - ends_[i - 1] != first.size();
-    const Location& location = locations_[i];
-    low.slot = std::min(low.slot, location.slot);
-    high.slot = std::max(high.slot, location.slot);
-    low.offset = std::min(low.offset, location.offset);
-    high.offset = std::max(high.offset, location.offset);
-    low_size = std::min(low_size, SizeAndFlag(location));
-    high_size = std::max(high_size, SizeAndFlag(location));
-  }
-  const std::size_t count = to - from;
-  const std::size_t begin = from == 0 ? 0 : ends_[from - 1];
-  const std::size_t suffixes = ends_[to - 1] - begin - count * shape.prefix;
-  shape.stride =
-      variable ? Leaf::kVariable : static_cast<std::uint16_t>(first.size() - shape.prefix);
-  shape.offset_width = static_cast<std::uint8_t>(PackedWidth(high.offset - low.offset));
-  shape.slot_width = static_cast<std::uint8_t>(PackedWidth(high.slot - low.slot));
-  shape.size_width = static_cast<std::uint8_t>(PackedWidth(high_size - low_size));
-  shape.place_base = std::uint64_t{low.slot} << Leaf::kOffsetBits | low.offset;
-  shape.size_base = low_size;
-  shape.bytes =
-      Leaf::BytesFor(count, variable, shape.prefix, suffixes,
-                     std::size_t{shape.offset_width} + shape.slot_width + shape.size_width);
-  return shape;
-}
+namespace {
 
-Leaf* LeafEntries::Pack(std::size_t from, std::size_t to, void* memory) const noexcept {
-  const Shape shape = Measure(from, to);
+// How far the locations of a leaf are apart.
+class LocationRange {
+ public:
+  explicit LocationRange(const Location& first) noexcept
+      : low_(first), high_(first), low_size_(SizeAndFlag(first)), high_size_(low_size_) {}
+  void Add(const Location& location) noexcept {
+    const std::uint64_t size = SizeAndFlag(location);
+    low_.slot = std::min(low_.slot, location.slot);
+    high_.slot = std::max(high_.slot, location.slot);
+    low_.offset = std::min(low_.offset, location.offset);
+    high_.offset = std::max(high_.offset, location.offset);
+    low_size_ = std::min(low_size_, size);
+    high_size_ = std::max(high_size_, size);
+  }
+  // All of the shape but the prefix and the stride, which are there.
+  void Complete(std::size_t count, std::size_t suffixes, LeafShape& shape) const noexcept {
+    shape.offset_width = static_cast<std::uint8_t>(PackedWidth(high_.offset - low_.offset));
+    shape.slot_width = static_cast<std::uint8_t>(PackedWidth(high_.slot - low_.slot));
+    shape.size_width = static_cast<std::uint8_t>(PackedWidth(high_size_ - low_size_));
+    shape.place_base = std::uint64_t{low_.slot} << Leaf::kOffsetBits | low_.offset;
+    shape.size_base = low_size_;
+    shape.bytes =
+        Leaf::BytesFor(count, shape.stride == Leaf::kVariable, shape.prefix, suffixes,
+                       std::size_t{shape.offset_width} + shape.slot_width + shape.size_width);
+  }
+
+ private:
+  Location low_;
+  Location high_;
+  std::uint64_t low_size_;
+  std::uint64_t high_size_;
+};
+
+}  // namespace
+
+Leaf* Leaf::Start(std::size_t count, const LeafShape& shape, void* memory) noexcept {
   auto* leaf = new (memory) Leaf();
   leaf->bytes = static_cast<std::uint32_t>(shape.bytes);
-  leaf->count = static_cast<std::uint16_t>(to - from);
+  leaf->count = static_cast<std::uint16_t>(count);
   leaf->level = 0;
   leaf->prefix_size_ = static_cast<std::uint32_t>(shape.prefix);
   leaf->stride_ = shape.stride;
@@ -153,7 +154,31 @@ Leaf* LeafEntries::Pack(std::size_t from, std::size_t to, void* memory) const no
   leaf->size_width_ = shape.size_width & 0xf;
   leaf->place_base_ = shape.place_base;
   leaf->size_base_ = shape.size_base;
+  return leaf;
+}
 
+LeafShape LeafEntries::Measure(std::size_t from, std::size_t to) const noexcept {
+  LeafShape shape{};
+  const std::string_view first = key(from);
+  shape.prefix = CommonPrefix(first, key(to - 1));
+  bool variable = false;
+  LocationRange range(locations_[from]);
+  for (std::size_t i = from + 1; i < to; ++i) {
+    variable |= ends_[i] - ends_[i - 1] != first.size();
+    range.Add(locations_[i]);
+  }
+  const std::size_t count = to - from;
+  const std::size_t begin = from == 0 ? 0 : ends_[from - 1];
+  const std::size_t suffixes = ends_[to - 1] - begin - count * shape.prefix;
+  shape.stride =
+      variable ? Leaf::kVariable : static_cast<std::uint16_t>(first.size() - shape.prefix);
+  range.Complete(count, suffixes, shape);
+  return shape;
+}
+
+Leaf* LeafEntries::Pack(std::size_t from, std::size_t to, const LeafShape& shape,
+                        void* memory) const noexcept {
+  Leaf* const leaf = Leaf::Start(to - from, shape, memory);
   char* const ends = leaf->Body();
   char* at = ends + leaf->EndsBytes();
   std::memcpy(at, key(from).data(), shape.prefix);
@@ -169,6 +194,35 @@ Leaf* LeafEntries::Pack(std::size_t from, std::size_t to, void* memory) const no
   }
   const std::size_t row_width = leaf->row_width();
   for (std::size_t i = from; i < to; ++i, at += row_width) leaf->StoreRow(at, locations_[i]);
+  std::memset(at, 0, kNodeSlack);
+  return leaf;
+}
+
+LeafPart::LeafPart(const Leaf& leaf, std::size_t from, std::size_t to) noexcept
+    : leaf_(leaf), from_(from), to_(to), shape_{} {
+  const std::size_t more = CommonPrefix(leaf.suffix(from), leaf.suffix(to - 1));
+  shape_.prefix = leaf.prefix_size_ + more;
+  shape_.stride = static_cast<std::uint16_t>(leaf.stride_ - more);
+  LocationRange range(leaf.location(from));
+  for (std::size_t i = from + 1; i < to; ++i) range.Add(leaf.location(i));
+  range.Complete(to - from, (to - from) * shape_.stride, shape_);
+}
+
+Leaf* LeafPart::Pack(void* memory) const noexcept {
+  Leaf* const leaf = Leaf::Start(to_ - from_, shape_, memory);
+  char* at = leaf->Body();
+  const std::size_t more = shape_.prefix - leaf_.prefix_size_;
+  std::memcpy(at, leaf_.prefix().data(), leaf_.prefix_size_);
+  at += leaf_.prefix_size_;
+  std::memcpy(at, leaf_.suffix(from_).data(), more);
+  at += more;
+  const std::size_t stride = shape_.stride;
+  const char* suffix = leaf_.suffix(from_).data() + more;
+  for (std::size_t i = from_; i < to_; ++i, at += stride, suffix += leaf_.stride_) {
+    std::memcpy(at, suffix, stride);
+  }
+  const std::size_t row_width = leaf->row_width();
+  for (std::size_t i = from_; i < to_; ++i, at += row_width) leaf->StoreRow(at, leaf_.location(i));
   std::memset(at, 0, kNodeSlack);
   return leaf;
 }

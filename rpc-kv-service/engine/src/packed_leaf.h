@@ -20,11 +20,13 @@
 namespace weir::kv {
 
 struct LeafChange;
+struct LeafShape;
 
 // Immutable.
 class Leaf : public Node {
  public:
   static constexpr std::uint16_t kVariable = 0xffff;
+  static constexpr unsigned kOffsetBits = 40;
 
   std::string_view prefix() const noexcept { return {Body() + EndsBytes(), prefix_size_}; }
   std::string_view suffix(std::size_t i) const noexcept {
@@ -82,10 +84,13 @@ class Leaf : public Node {
 
  private:
   friend class LeafEntries;
+  friend class LeafPart;
   friend Leaf* Rewrite(const Leaf& leaf, std::span<const LeafChange> changes, void* memory);
-  static constexpr unsigned kOffsetBits = 40;
+  friend Leaf* RewriteOne(const Leaf& leaf, const LeafChange& change, void* memory);
   static constexpr std::uint64_t kOffsetMask = (std::uint64_t{1} << kOffsetBits) - 1;
 
+  // The head of a leaf of that shape.
+  static Leaf* Start(std::size_t count, const LeafShape& shape, void* memory) noexcept;
   std::size_t FixedLowerBound(std::string_view rest, bool* equal, std::size_t from) const noexcept;
   std::size_t AnyLowerBound(std::string_view rest, bool* equal, std::size_t from) const noexcept;
   const char* Body() const noexcept { return reinterpret_cast<const char*>(this) + sizeof(Leaf); }
@@ -128,6 +133,34 @@ struct LeafChange {
 std::size_t RewrittenBytes(const Leaf& leaf, std::span<const LeafChange> changes) noexcept;
 Leaf* Rewrite(const Leaf& leaf, std::span<const LeafChange> changes, void* memory);
 
+// How keys and locations can be packed with as few bytes as possible.
+struct LeafShape {
+  std::size_t bytes;  // of the whole leaf
+  std::size_t prefix;
+  std::uint16_t stride;
+  std::uint8_t offset_width;
+  std::uint8_t slot_width;
+  std::uint8_t size_width;
+  std::uint64_t place_base;
+  std::uint64_t size_base;
+};
+
+// The keys [from, to) of a leaf, at least one, as a leaf of their own: half of a split.
+class LeafPart {
+ public:
+  // The leaf is not variable.
+  LeafPart(const Leaf& leaf, std::size_t from, std::size_t to) noexcept;
+  std::size_t bytes() const noexcept { return shape_.bytes; }
+  // Makes the leaf in memory of that size, which lies at a multiple of 8.
+  Leaf* Pack(void* memory) const noexcept;
+
+ private:
+  const Leaf& leaf_;
+  const std::size_t from_;
+  const std::size_t to_;
+  LeafShape shape_;
+};
+
 // Keys and locations in order, not packed: what leaves are made of when their packing changes.
 // Memory is used again.
 class LeafEntries {
@@ -153,26 +186,12 @@ class LeafEntries {
 
   const Location& location(std::size_t i) const noexcept { return locations_[i]; }
 
-  // Bytes of a leaf of the entries [from, to), at least one.
-  std::size_t BytesFor(std::size_t from, std::size_t to) const noexcept {
-    return Measure(from, to).bytes;
-  }
-  // Makes the leaf in memory of that size, which lies at a multiple of 8.
-  Leaf* Pack(std::size_t from, std::size_t to, void* memory) const noexcept;
+  // How to make a leaf of the entries [from, to), at least one.
+  LeafShape Measure(std::size_t from, std::size_t to) const noexcept;
+  // Makes the leaf in memory of shape.bytes, which lies at a multiple of 8.
+  Leaf* Pack(std::size_t from, std::size_t to, const LeafShape& shape, void* memory) const noexcept;
 
  private:
-  struct Shape {
-    std::size_t bytes;
-    std::size_t prefix;
-    std::uint16_t stride;
-    std::uint8_t offset_width;
-    std::uint8_t slot_width;
-    std::uint8_t size_width;
-    std::uint64_t place_base;
-    std::uint64_t size_base;
-  };
-  Shape Measure(std::size_t from, std::size_t to) const noexcept;
-
   std::string keys_;
   std::vector<std::size_t> ends_;  // in keys_
   std::vector<Location> locations_;
