@@ -64,7 +64,24 @@ void Index::Sort(const Items& items) {
   }
 }
 
+// What most commits are, if there is no snapshot.
+void Index::ApplyOne(const Change& change) {
+  KeyEdit edit{.key = change.key, .location = change.location, .erase = change.deleted};
+  tree_.Apply({&edit, 1});
+  auto added = static_cast<std::int64_t>(edit.erase ? 0 : edit.location.size);
+  if (edit.existed) {
+    const auto gone = static_cast<std::int64_t>(edit.was.size);
+    if (edit.erase || edit.was.slot != edit.location.slot) {
+      usage_.AddLive(edit.was.slot, -gone);
+    } else {
+      added -= gone;
+    }
+  }
+  if (added != 0) usage_.AddLive(edit.location.slot, added);
+}
+
 void Index::Apply(std::span<const Change> changes) {
+  if (changes.size() == 1 && !overlays_.live()) return ApplyOne(changes.front());
   Sort(changes);
   for (std::size_t at = 0; at < order_.size();) {
     edits_.clear();

@@ -96,6 +96,7 @@ class Index {
   template <class Items>
   void Sort(const Items& items);  // into order_: by key, then as they come
   void EditTree(std::span<KeyEdit> edits);
+  void ApplyOne(const Change& change);
 
   SegmentUsage& usage_;
   IndexTree tree_;

@@ -114,9 +114,11 @@ class IndexTree {
   Leaf* Reach(std::span<const KeyEdit> edits, std::size_t& count) noexcept;
   std::size_t EditsOfLeaf(std::span<const KeyEdit> edits) const noexcept;
   void EditLeaf(Leaf* leaf, std::span<KeyEdit> edits);
+  void EditLeaf(Leaf* leaf, KeyEdit& edit);
+  void ChangeLeaf(Leaf* leaf, std::size_t count, bool join);  // by changes_; `count` is left
   void Swing(const Step& parent, Node* to) noexcept;
-  bool SplitLeaf(Leaf* leaf);  // for one change, which is in changes_
-  bool JoinLeaf(Leaf* leaf);   // with a neighbour; by entries_
+  bool SplitLeaf(Leaf* leaf, const LeafChange& change, std::size_t bytes);
+  bool JoinLeaf(Leaf* leaf);  // with a neighbour; by entries_
   Leaf* Joinable(std::size_t keys, bool& right) const noexcept;
   void UnpackChanged(const Leaf& leaf);  // with changes_, into entries_
   void Replace(std::size_t depth, std::size_t from, std::size_t count, const InnerParts& made,

@@ -29,7 +29,11 @@ void IndexTree::Apply(std::span<KeyEdit> edits) {
     }
     std::size_t count = 1;
     Leaf* leaf = Reach(edits, count);
-    EditLeaf(leaf, edits.first(count));
+    if (count == 1) {
+      EditLeaf(leaf, edits.front());
+    } else {
+      EditLeaf(leaf, edits.first(count));
+    }
     edits = edits.subspan(count);
   }
   if (retired_.size() >= kRetireBatch) Reclaim();
@@ -94,6 +98,36 @@ std::size_t IndexTree::EditsOfLeaf(std::span<const KeyEdit> edits) const noexcep
   return count;
 }
 
+void IndexTree::EditLeaf(Leaf* leaf, KeyEdit& edit) {
+  if (edit.leaf != leaf) {
+    edit.position = leaf->LowerBound(edit.key, &edit.existed);
+    if (edit.existed) edit.was = leaf->location(edit.position);
+  }
+  if (edit.erase && !edit.existed) return;
+  const LeafChange change{edit.position, edit.existed, edit.erase, edit.key, edit.location};
+  bool join = false;
+  std::size_t count = leaf->count;
+  if (edit.erase != !edit.existed) {  // one comes or goes
+    count = edit.erase ? count - 1 : count + 1;
+    keys_.store(keys_.load(std::memory_order_relaxed) + count - leaf->count,
+                std::memory_order_relaxed);
+    bool right = false;
+    join = MayJoin(leaf->count, count) && Joinable(count, right) != nullptr;
+  }
+  if (!join) {
+    if (const std::size_t bytes = RewrittenBytes(*leaf, change); bytes != 0) {
+      if (count <= kMaxLeafKeys && bytes <= kMaxLeafBytes) {
+        Swing(parent_, Rewrite(*leaf, change, bytes, memory_.Allocate(bytes)));
+        Retire(leaf);
+        return;
+      }
+      if (SplitLeaf(leaf, change, bytes)) return;
+    }
+  }
+  changes_.assign(1, change);
+  ChangeLeaf(leaf, count, join);
+}
+
 void IndexTree::EditLeaf(Leaf* leaf, std::span<KeyEdit> edits) {
   changes_.clear();
   std::size_t at = 0;
@@ -111,29 +145,30 @@ void IndexTree::EditLeaf(Leaf* leaf, std::span<KeyEdit> edits) {
     if (edit.erase) --count;
   }
   if (changes_.empty()) return;
-  if (count != leaf->count) {
-    keys_.store(keys_.load(std::memory_order_relaxed) + count - leaf->count,
-                std::memory_order_relaxed);
-  }
+  keys_.store(keys_.load(std::memory_order_relaxed) + count - leaf->count,
+              std::memory_order_relaxed);
   bool right = false;
   const bool join = MayJoin(leaf->count, count) && Joinable(count, right) != nullptr;
   // Many changes are a reason to pack anew: locations may have come closer to each other.
-  if (!join && count > 0 && changes_.size() <= 1 + leaf->count / 4u) {
+  if (!join && count > 0 && count <= kMaxLeafKeys && changes_.size() <= 1 + leaf->count / 4u) {
     const std::size_t bytes = RewrittenBytes(*leaf, changes_);
-    if (bytes != 0 && bytes <= kMaxLeafBytes && count <= kMaxLeafKeys) {
-      Leaf* made = Rewrite(*leaf, changes_, memory_.Allocate(bytes));
-      Swing(parent_, made);
+    if (bytes != 0 && bytes <= kMaxLeafBytes) {
+      Swing(parent_, Rewrite(*leaf, changes_, memory_.Allocate(bytes)));
       Retire(leaf);
       return;
     }
-    if (bytes != 0 && SplitLeaf(leaf)) return;
   }
-  if (!path_known_) Descend(edits.front().key);
+  ChangeLeaf(leaf, count, join);
+}
+
+// Packs all anew, in as many leaves as it takes.
+void IndexTree::ChangeLeaf(Leaf* leaf, std::size_t count, bool join) {
+  if (!path_known_) Descend(changes_.front().key);
   UnpackChanged(*leaf);
   if (join && JoinLeaf(leaf)) return;
   const bool appended = changes_.front().position == leaf->count;
   made_.Clear();
-  if (entries_.size() > 0) PackLeaves(entries_, appended, memory_, made_);
+  if (count > 0) PackLeaves(entries_, appended, memory_, made_);
   Replace(depth_, parent_.child, 1, made_, appended);
   Retire(leaf);
 }
@@ -156,10 +191,8 @@ void IndexTree::UnpackChanged(const Leaf& leaf) {
 }
 
 // What most splits are: one key more than a leaf may have, of the size of the others.
-bool IndexTree::SplitLeaf(Leaf* leaf) {
-  if (changes_.size() != 1 || leaf->variable() || leaf->count < 2) return false;
-  const LeafChange& change = changes_.front();
-  if (change.there) return false;
+bool IndexTree::SplitLeaf(Leaf* leaf, const LeafChange& change, std::size_t bytes) {
+  if (change.there || leaf->variable() || leaf->count < 2) return false;
   if (!path_known_) Descend(change.key);
   made_.Clear();
   const auto make = [this](const LeafPart& part) {
@@ -178,9 +211,8 @@ bool IndexTree::SplitLeaf(Leaf* leaf) {
     Replace(depth_, parent_.child, 1, made_, true);
     return true;
   }
-  const std::size_t bytes = RewrittenBytes(*leaf, changes_);
   scratch_.resize((bytes + 7) / 8);
-  const Leaf& all = *Rewrite(*leaf, changes_, scratch_.data());
+  const Leaf& all = *Rewrite(*leaf, change, bytes, scratch_.data());
   const std::size_t middle = all.count / 2u;
   make(LeafPart(all, 0, middle));
   const std::string_view left = all.suffix(middle - 1);

@@ -49,10 +49,17 @@ char* CopyAround(const char* from, std::size_t count, std::span<const LeafChange
 
 }  // namespace
 
+std::size_t RewrittenBytes(const Leaf& leaf, const LeafChange& change) noexcept {
+  const std::size_t prefix = leaf.prefix().size();
+  const std::size_t one = change.key.size() - prefix + leaf.row_width() + (leaf.variable() ? 2 : 0);
+  if (change.erase) return leaf.count > 1 ? leaf.bytes - one : 0;
+  if (!leaf.Fits(change.location)) return 0;
+  if (change.there) return leaf.bytes;
+  return leaf.Fits(change.key) ? leaf.bytes + one : 0;
+}
+
 std::size_t RewrittenBytes(const Leaf& leaf, std::span<const LeafChange> changes) noexcept {
-  if (changes.size() == 1 && changes[0].there && !changes[0].erase) {
-    return leaf.Fits(changes[0].location) ? leaf.bytes : 0;
-  }
+  if (changes.size() == 1) return RewrittenBytes(leaf, changes[0]);
   for (const LeafChange& change : changes) {
     if (change.erase) continue;
     if (!change.there && !leaf.Fits(change.key)) return 0;
@@ -65,7 +72,7 @@ std::size_t RewrittenBytes(const Leaf& leaf, std::span<const LeafChange> changes
 }
 
 // One change leaves two runs of bytes as they are, or three: suffixes and rows lie side by side.
-Leaf* RewriteOne(const Leaf& old, const LeafChange& change, void* memory) {
+Leaf* Rewrite(const Leaf& old, const LeafChange& change, std::size_t bytes, void* memory) {
   auto* leaf = new (memory) Leaf(old);
   const std::size_t row_width = old.row_width();
   const char* const rows = old.Rows() + change.position * row_width;
@@ -77,10 +84,9 @@ Leaf* RewriteOne(const Leaf& old, const LeafChange& change, void* memory) {
     std::memcpy(row + row_width, &behind, sizeof behind);
     return leaf;
   }
-  const Growth after = After(old, {&change, 1});
-  leaf->count = static_cast<std::uint16_t>(after.count);
-  leaf->bytes = static_cast<std::uint32_t>(Leaf::BytesFor(
-      after.count, old.variable(), old.prefix_size_, after.suffix_bytes, old.row_width()));
+  const std::size_t count = change.erase ? old.count - 1u : old.count + 1u;
+  leaf->count = static_cast<std::uint16_t>(count);
+  leaf->bytes = static_cast<std::uint32_t>(bytes);
   const std::size_t position = change.position;
   const std::size_t gone = change.there ? 1 : 0;
   const std::size_t suffix = change.key.size() - old.prefix_size_;
@@ -92,15 +98,15 @@ Leaf* RewriteOne(const Leaf& old, const LeafChange& change, void* memory) {
     if (!change.erase) Leaf::StoreEnd(to, position, begin + suffix);
     const std::size_t moved = change.erase ? 0 - suffix : suffix;
     for (std::size_t i = position + gone; i < old.count; ++i) {
-      Leaf::StoreEnd(to, i + after.count - old.count, old.End(i) + moved);
+      Leaf::StoreEnd(to, i + count - old.count, old.End(i) + moved);
     }
-    to += 2 * after.count;
+    to += 2 * count;
   }
   const char* from = old.Body() + old.EndsBytes();
   const auto copy = [&](const char* until) {
-    const auto bytes = static_cast<std::size_t>(until - from);
-    std::memcpy(to, from, bytes);
-    to += bytes;
+    const auto run = static_cast<std::size_t>(until - from);
+    std::memcpy(to, from, run);
+    to += run;
     from = until;
   };
   copy(from + old.prefix_size_ + begin);
@@ -122,7 +128,6 @@ Leaf* RewriteOne(const Leaf& old, const LeafChange& change, void* memory) {
 }
 
 Leaf* Rewrite(const Leaf& old, std::span<const LeafChange> changes, void* memory) {
-  if (changes.size() == 1) return RewriteOne(old, changes[0], memory);
   const Growth after = After(old, changes);
   auto* leaf = new (memory) Leaf(old);
   leaf->count = static_cast<std::uint16_t>(after.count);

@@ -68,7 +68,7 @@ std::size_t Leaf::FixedLowerBound(std::string_view rest, bool* equal,
   if (length == 1 && head_at(low) < head) ++low;
   for (; low < count && head_at(low) == head; ++low) {
     const int order =
-        stride > 8 ? std::memcmp(suffixes + low * stride + 8, rest.data() + 8, stride - 8) : 0;
+        stride > 8 ? CompareBytes(suffixes + low * stride + 8, rest.data() + 8, stride - 8) : 0;
     if (order < 0) continue;
     *equal = order == 0;
     break;
@@ -107,37 +107,39 @@ void LeafEntries::Add(const Leaf& leaf, std::size_t from, std::size_t to) {
 
 namespace {
 
-// How far the locations of a leaf are apart.
+// How far the numbers of a leaf's locations are apart.
 class LocationRange {
  public:
-  explicit LocationRange(const Location& first) noexcept
-      : low_(first), high_(first), low_size_(SizeAndFlag(first)), high_size_(low_size_) {}
-  void Add(const Location& location) noexcept {
-    const std::uint64_t size = SizeAndFlag(location);
-    low_.slot = std::min(low_.slot, location.slot);
-    high_.slot = std::max(high_.slot, location.slot);
-    low_.offset = std::min(low_.offset, location.offset);
-    high_.offset = std::max(high_.offset, location.offset);
+  void Add(std::uint64_t offset, std::uint64_t slot, std::uint64_t size) noexcept {
+    low_offset_ = std::min(low_offset_, offset);
+    high_offset_ = std::max(high_offset_, offset);
+    low_slot_ = std::min(low_slot_, slot);
+    high_slot_ = std::max(high_slot_, slot);
     low_size_ = std::min(low_size_, size);
     high_size_ = std::max(high_size_, size);
   }
-  // All of the shape but the prefix and the stride, which are there.
-  void Complete(std::size_t count, std::size_t suffixes, LeafShape& shape) const noexcept {
-    shape.offset_width = static_cast<std::uint8_t>(PackedWidth(high_.offset - low_.offset));
-    shape.slot_width = static_cast<std::uint8_t>(PackedWidth(high_.slot - low_.slot));
+  // All of the shape but the prefix and the stride, which are there. What was added were
+  // differences to the bases.
+  void Complete(std::size_t count, std::size_t suffixes, std::uint64_t place_base,
+                std::uint64_t size_base, LeafShape& shape) const noexcept {
+    shape.offset_width = static_cast<std::uint8_t>(PackedWidth(high_offset_ - low_offset_));
+    shape.slot_width = static_cast<std::uint8_t>(PackedWidth(high_slot_ - low_slot_));
     shape.size_width = static_cast<std::uint8_t>(PackedWidth(high_size_ - low_size_));
-    shape.place_base = std::uint64_t{low_.slot} << Leaf::kOffsetBits | low_.offset;
-    shape.size_base = low_size_;
+    shape.place_base = place_base + (low_slot_ << Leaf::kOffsetBits) + low_offset_;
+    shape.size_base = size_base + low_size_;
     shape.bytes =
         Leaf::BytesFor(count, shape.stride == Leaf::kVariable, shape.prefix, suffixes,
                        std::size_t{shape.offset_width} + shape.slot_width + shape.size_width);
   }
 
  private:
-  Location low_;
-  Location high_;
-  std::uint64_t low_size_;
-  std::uint64_t high_size_;
+  static constexpr std::uint64_t kMost = ~std::uint64_t{0};
+  std::uint64_t low_offset_ = kMost;
+  std::uint64_t high_offset_ = 0;
+  std::uint64_t low_slot_ = kMost;
+  std::uint64_t high_slot_ = 0;
+  std::uint64_t low_size_ = kMost;
+  std::uint64_t high_size_ = 0;
 };
 
 }  // namespace
@@ -162,17 +164,18 @@ LeafShape LeafEntries::Measure(std::size_t from, std::size_t to) const noexcept 
   const std::string_view first = key(from);
   shape.prefix = CommonPrefix(first, key(to - 1));
   bool variable = false;
-  LocationRange range(locations_[from]);
-  for (std::size_t i = from + 1; i < to; ++i) {
-    variable |= ends_[i] - ends_[i - 1] != first.size();
-    range.Add(locations_[i]);
+  LocationRange range;
+  for (std::size_t i = from; i < to; ++i) {
+    const Location& location = locations_[i];
+    variable |= i > from && ends_[i] - ends_[i - 1] != first.size();
+    range.Add(location.offset, location.slot, SizeAndFlag(location));
   }
   const std::size_t count = to - from;
   const std::size_t begin = from == 0 ? 0 : ends_[from - 1];
   const std::size_t suffixes = ends_[to - 1] - begin - count * shape.prefix;
   shape.stride =
       variable ? Leaf::kVariable : static_cast<std::uint16_t>(first.size() - shape.prefix);
-  range.Complete(count, suffixes, shape);
+  range.Complete(count, suffixes, 0, 0, shape);
   return shape;
 }
 
@@ -203,9 +206,24 @@ LeafPart::LeafPart(const Leaf& leaf, std::size_t from, std::size_t to) noexcept
   const std::size_t more = CommonPrefix(leaf.suffix(from), leaf.suffix(to - 1));
   shape_.prefix = leaf.prefix_size_ + more;
   shape_.stride = static_cast<std::uint16_t>(leaf.stride_ - more);
-  LocationRange range(leaf.location(from));
-  for (std::size_t i = from + 1; i < to; ++i) range.Add(leaf.location(i));
-  range.Complete(to - from, (to - from) * shape_.stride, shape_);
+  const unsigned offset_width = leaf.offset_width_;
+  const unsigned slot_width = leaf.slot_width_;
+  const unsigned size_width = leaf.size_width_;
+  const std::size_t row_width = leaf.row_width();
+  LocationRange range;
+  const char* row = leaf.Rows() + from * row_width;
+  for (std::size_t i = from; i < to; ++i, row += row_width) {
+    range.Add(LowBytes(LoadWord(row), offset_width),
+              LowBytes(LoadWord(row + offset_width), slot_width),
+              LowBytes(LoadWord(row + offset_width + slot_width), size_width));
+  }
+  range.Complete(to - from, (to - from) * shape_.stride, leaf.place_base_, leaf.size_base_, shape_);
+  if (std::size_t{shape_.offset_width} + shape_.slot_width + shape_.size_width == row_width) {
+    // Nothing gained: stay as they are, which is quickly copied.
+    shape_.place_base = leaf.place_base_;
+    shape_.size_base = leaf.size_base_;
+    same_rows_ = true;
+  }
 }
 
 Leaf* LeafPart::Pack(void* memory) const noexcept {
@@ -218,11 +236,26 @@ Leaf* LeafPart::Pack(void* memory) const noexcept {
   at += more;
   const std::size_t stride = shape_.stride;
   const char* suffix = leaf_.suffix(from_).data() + more;
-  for (std::size_t i = from_; i < to_; ++i, at += stride, suffix += leaf_.stride_) {
-    std::memcpy(at, suffix, stride);
+  if (more == 0) {
+    std::memcpy(at, suffix, (to_ - from_) * stride);
+    at += (to_ - from_) * stride;
+  } else {
+    for (std::size_t i = from_; i < to_; ++i, at += stride, suffix += leaf_.stride_) {
+      // What is copied beyond the end of one is under the next, or the rows, afterwards.
+      for (std::size_t done = 0; done < stride; done += 8) {
+        std::memcpy(at + done, suffix + done, 8);
+      }
+    }
   }
   const std::size_t row_width = leaf->row_width();
-  for (std::size_t i = from_; i < to_; ++i, at += row_width) leaf->StoreRow(at, leaf_.location(i));
+  if (same_rows_) {
+    std::memcpy(at, leaf_.Rows() + from_ * row_width, (to_ - from_) * row_width);
+    at += (to_ - from_) * row_width;
+  } else {
+    for (std::size_t i = from_; i < to_; ++i, at += row_width) {
+      leaf->StoreRow(at, leaf_.location(i));
+    }
+  }
   std::memset(at, 0, kNodeSlack);
   return leaf;
 }

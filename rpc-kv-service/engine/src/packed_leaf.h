@@ -86,7 +86,7 @@ class Leaf : public Node {
   friend class LeafEntries;
   friend class LeafPart;
   friend Leaf* Rewrite(const Leaf& leaf, std::span<const LeafChange> changes, void* memory);
-  friend Leaf* RewriteOne(const Leaf& leaf, const LeafChange& change, void* memory);
+  friend Leaf* Rewrite(const Leaf& leaf, const LeafChange& change, std::size_t bytes, void* memory);
   static constexpr std::uint64_t kOffsetMask = (std::uint64_t{1} << kOffsetBits) - 1;
 
   // The head of a leaf of that shape.
@@ -132,6 +132,9 @@ struct LeafChange {
 // keys or locations do not fit, or no key is left.
 std::size_t RewrittenBytes(const Leaf& leaf, std::span<const LeafChange> changes) noexcept;
 Leaf* Rewrite(const Leaf& leaf, std::span<const LeafChange> changes, void* memory);
+// The same of one change; `bytes` is what RewrittenBytes has said.
+std::size_t RewrittenBytes(const Leaf& leaf, const LeafChange& change) noexcept;
+Leaf* Rewrite(const Leaf& leaf, const LeafChange& change, std::size_t bytes, void* memory);
 
 // How keys and locations can be packed with as few bytes as possible.
 struct LeafShape {
@@ -159,6 +162,7 @@ class LeafPart {
   const std::size_t from_;
   const std::size_t to_;
   LeafShape shape_;
+  bool same_rows_ = false;  // as in the whole leaf
 };
 
 // Keys and locations in order, not packed: what leaves are made of when their packing changes.
