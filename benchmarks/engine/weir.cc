@@ -59,6 +59,8 @@ class Weir final : public Contestant {
   }
   std::optional<std::uint64_t> IndexBytes() override { return store_->GetStats().index_bytes; }
   std::string_view hint_suffix() const override { return ".hint"; }
+  // Appends to its log are copies into mapped pages.
+  bool writes_through_mapping() const override { return true; }
 
  private:
   static void Check(const char* what, const Status& status) {
