@@ -138,8 +138,11 @@ bool IndexTree::CollectForward(const IndexRange& range, std::size_t most, IndexP
             ? leaf.count
             : leaf.LowerBound(range.end, &equal, std::min<std::size_t>(at, leaf.count));
     const std::size_t until = std::min(end, at + most);
-    most -= until - std::min(at, until);
-    for (; at < until; ++at) out.Add(leaf.prefix(), leaf.suffix(at), leaf.location(at));
+    if (at < until) {
+      leaf.Collect(at, until, false, out);
+      most -= until - at;
+      at = until;
+    }
     if (at < end) return true;
     if (end < leaf.count) return false;
     at = 0;
@@ -159,9 +162,12 @@ bool IndexTree::CollectReverse(const IndexRange& range, std::size_t most, IndexP
     const Leaf& leaf = path.leaf();
     std::size_t begin = leaf.LowerBound(range.start, &equal);
     if (equal && range.behind_start) ++begin;
-    for (; at > begin; --at, --most) {
-      if (most == 0) return true;
-      out.Add(leaf.prefix(), leaf.suffix(at - 1), leaf.location(at - 1));
+    if (at > begin) {
+      const std::size_t until = at - std::min(at - begin, most);
+      leaf.Collect(until, at, true, out);
+      most -= at - until;
+      at = until;
+      if (at > begin) return true;
     }
     if (begin > 0 || !path.Step(true)) return false;
     at = path.leaf().count;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "index_portion.h"
 #include "location.h"
 #include "node.h"
 
@@ -54,6 +55,9 @@ class Leaf : public Node {
     return location;
   }
 
+  // Appends the entries [from, to), at least one; in `reverse` order if asked for.
+  void Collect(std::size_t from, std::size_t to, bool reverse, IndexPortion& out) const;
+
   // The first position whose key is not below `key`, from `from` on; `equal`: it is the key.
   std::size_t LowerBound(std::string_view key, bool* equal, std::size_t from = 0) const noexcept;
 
@@ -93,6 +97,9 @@ class Leaf : public Node {
   static Leaf* Start(std::size_t count, const LeafShape& shape, void* memory) noexcept;
   std::size_t FixedLowerBound(std::string_view rest, bool* equal, std::size_t from) const noexcept;
   std::size_t AnyLowerBound(std::string_view rest, bool* equal, std::size_t from) const noexcept;
+  // Those of entries `first`, `first` + `step`, ...
+  void CollectLocations(std::size_t first, std::ptrdiff_t step, std::size_t keys,
+                        IndexPortion::Item* items) const noexcept;
   const char* Body() const noexcept { return reinterpret_cast<const char*>(this) + sizeof(Leaf); }
   char* Body() noexcept { return reinterpret_cast<char*>(this) + sizeof(Leaf); }
   std::size_t EndsBytes() const noexcept { return stride_ == kVariable ? 2u * count : 0u; }
