@@ -34,6 +34,24 @@ TEST_F(ExpiryTest, AKeyVanishesWhenItsTimeHasCome) {
   EXPECT_FALSE(store_->Scan({.keys_only = true})->Valid());
 }
 
+TEST_F(ExpiryTest, AScanShowsNoKeyThatHasExpiredWhenItComesThere) {
+  for (int i = 10; i < 50; ++i) {
+    const std::chrono::seconds ttl(i % 3 == 0 ? 10 : 0);
+    ASSERT_TRUE(store_->Put("k" + std::to_string(i), "v", {.ttl = ttl}).ok());
+  }
+  for (const bool keys_only : {false, true}) {
+    auto scan = store_->Scan({.keys_only = keys_only});
+    for (int i = 10; i < 50; ++i) {
+      if (i == 25) clock_->Advance(std::chrono::seconds(10));
+      if (i % 3 == 0 && (i > 25 || keys_only)) continue;  // the clock goes on for the second scan
+      ASSERT_TRUE(scan->Valid()) << i;
+      EXPECT_EQ(scan->key(), "k" + std::to_string(i));
+      scan->Next();
+    }
+    EXPECT_FALSE(scan->Valid());
+  }
+}
+
 TEST_F(ExpiryTest, TheExpiryOutlivesAReopening) {
   ASSERT_TRUE(store_->Put("short", "v", {.ttl = std::chrono::seconds(1)}).ok());
   ASSERT_TRUE(store_->Put("long", "v", {.ttl = std::chrono::hours(1)}).ok());

@@ -32,6 +32,26 @@ TEST(T16_GoldenBytes, Crc32cIsCastagnoli) {
   EXPECT_EQ(Crc32c().Extend("1234").Extend("56789").Value(), 0xe3069283U);
 }
 
+TEST(T16_GoldenBytes, ChecksumsSideBySideAreThoseOfOneAfterTheOther) {
+  std::mt19937_64 random(3);
+  std::string bytes(3000, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(random());
+  for (std::size_t round = 0; round < 2000; ++round) {
+    std::vector<Crc32c::Extension> extensions(round % 10);
+    std::vector<std::uint32_t> expected;
+    for (auto& each : extensions) {
+      const std::size_t most = round % 3 == 0 ? 2000 : 130;
+      each = {Crc32c::Of(static_cast<std::uint32_t>(random())), random(),
+              std::string_view(bytes).substr(random() % 1000, random() % most)};
+      expected.push_back(Crc32c(each.crc).Extend(each.number).Extend(each.bytes).Value());
+    }
+    Crc32c::ExtendEach(extensions);
+    for (std::size_t i = 0; i < extensions.size(); ++i) {
+      ASSERT_EQ(extensions[i].crc.Value(), expected[i]) << round << " " << i;
+    }
+  }
+}
+
 TEST(T16_GoldenBytes, Record) {
   EXPECT_EQ(Hex(EncodeRecord(1, 64, 1, 1, "key", "value")), "d2bc5ca7010405016b657976616c7565");
   EXPECT_EQ(Hex(EncodeRecord(1, 64, 0x82, 300, "key", "")), "132939c2820500ac026b6579");

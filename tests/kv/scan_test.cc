@@ -137,5 +137,98 @@ TEST_F(ScanTest, KeysOnlyReadsNoFile) {
   EXPECT_EQ(store_->Get("a").status().code(), StatusCode::kDataLoss);
 }
 
+// All of the sizes of heads, keys and values that are read in ways of their own, side by side.
+TEST_F(ScanTest, ReadsRecordsOfAllSizesInAllDirections) {
+  std::mt19937_64 random(TestSeed());
+  Model model;
+  for (const ReadPath path : {ReadPath::kMapped, ReadPath::kPread}) {
+    Options options = InMemory(vfs_, SyncMode::kNone);
+    options.read_path = path;
+    options.segment_size = 64 << 10;
+    store_.reset();
+    store_ = MustOpen(kDirectory, options);
+    for (int i = 0; i < 1000; ++i) {
+      std::string key(random() % 4 == 0 ? random() % 300 : random() % 20, '\0');
+      for (char& byte : key) byte = static_cast<char>(random() % 3);
+      const std::size_t size = random() % 20 == 0 ? random() % 20'000 : random() % 200;
+      const std::string value(size, static_cast<char>(random()));
+      const bool expires = random() % 8 == 0;
+      const std::chrono::hours ttl(expires ? 1000 : 0);
+      ASSERT_TRUE(store_->Put(key, value, {.ttl = ttl}).ok());
+      model[key] = value;
+    }
+    EXPECT_EQ(Contents(*store_), model);
+    auto at = model.rbegin();
+    auto scan = store_->Scan({.reverse = true});
+    for (; scan->Valid(); scan->Next(), ++at) {
+      ASSERT_NE(at, model.rend());
+      ASSERT_EQ(scan->key(), at->first);
+      ASSERT_EQ(scan->value(), at->second);
+    }
+    EXPECT_EQ(at, model.rend());
+    EXPECT_TRUE(scan->status().ok()) << scan->status().ToString();
+    auto key = model.begin();
+    for (auto keys = store_->Scan({.keys_only = true}); keys->Valid(); keys->Next(), ++key) {
+      ASSERT_NE(key, model.end());
+      ASSERT_EQ(keys->key(), key->first);
+      ASSERT_EQ(keys->value(), "");
+    }
+    EXPECT_EQ(key, model.end());
+  }
+}
+
+// Records are read some at a time: wherever the bad one is among them, those before it are shown.
+TEST_F(ScanTest, EndsAtABadRecordWhereverItIs) {
+  constexpr std::size_t kKeys = 70;
+  Options options = InMemory(vfs_, SyncMode::kNone);
+  options.segment_size = 4096;
+  store_.reset();
+  store_ = MustOpen(kDirectory, options);
+  const auto key_of = [](std::size_t i) { return "key " + std::to_string(100'000 + i); };
+  for (std::size_t i = 0; i < kKeys; ++i) {
+    ASSERT_TRUE(store_->Put(key_of(i), "value of " + key_of(i)).ok());
+  }
+  ASSERT_TRUE(store_->Merge().ok());
+  store_.reset();
+  std::string path;  // of the segment that all of them are in
+  for (int fid = 1; path.empty() && fid < 10; ++fid) {
+    const std::string name = kDirectory + "/00000" + std::to_string(fid) + ".data";
+    if (vfs_->Contents(name).find(key_of(kKeys - 1)) != std::string::npos) path = name;
+  }
+  const std::string whole = vfs_->Contents(path);
+  for (std::size_t bad = 0; bad < kKeys; ++bad) {
+    const std::size_t at = whole.find("value of " + key_of(bad));
+    ASSERT_NE(at, std::string::npos);
+    std::string damaged = whole;
+    damaged[at + bad % 15] ^= 1;
+    for (const ReadPath read_path : {ReadPath::kMapped, ReadPath::kPread}) {
+      const std::shared_ptr<FaultVfs> image = vfs_->Clone();
+      image->SetContents(path, damaged);
+      options.vfs = image;
+      options.read_path = read_path;
+      store_ = MustOpen(kDirectory, options);
+      for (const bool reverse : {false, true}) {
+        const std::size_t good = reverse ? kKeys - 1 - bad : bad;
+        auto scan = store_->Scan({.reverse = reverse});
+        std::size_t seen = 0;
+        for (; scan->Valid(); scan->Next(), ++seen) {
+          ASSERT_TRUE(scan->status().ok());
+          const std::string key = key_of(reverse ? kKeys - 1 - seen : seen);
+          ASSERT_EQ(scan->key(), key);
+          ASSERT_EQ(scan->value(), "value of " + key);
+        }
+        EXPECT_EQ(seen, good);
+        EXPECT_EQ(scan->status().code(), StatusCode::kDataLoss);
+        if (good == 0) continue;
+        auto limited = store_->Scan({.limit = good, .reverse = reverse});
+        for (seen = 0; limited->Valid(); limited->Next()) ++seen;
+        EXPECT_EQ(seen, good);
+        EXPECT_TRUE(limited->status().ok()) << "it has not come to the bad one";
+      }
+      store_.reset();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weir::kv

@@ -22,8 +22,8 @@ constexpr std::size_t kShort = 256;
 
 const bool has_sse42 = __builtin_cpu_supports("sse4.2") != 0;
 
-__attribute__((target("sse4.2"))) std::uint32_t ExtendShort(std::string_view bytes,
-                                                            std::uint32_t state) noexcept {
+__attribute__((target("sse4.2"))) inline std::uint32_t ExtendShort(std::string_view bytes,
+                                                                   std::uint32_t state) noexcept {
   const char* at = bytes.data();
   std::size_t left = bytes.size();
   std::uint64_t wide = state;
@@ -42,12 +42,42 @@ __attribute__((target("sse4.2"))) std::uint32_t ExtendShort(std::string_view byt
   if ((left & 1) != 0) state = __builtin_ia32_crc32qi(state, LoadFixed<std::uint8_t>(at));
   return state;
 }
-#else
-constexpr std::size_t kShort = 0;
-constexpr bool has_sse42 = false;
-std::uint32_t ExtendShort(std::string_view bytes, std::uint32_t state) noexcept {
-  return ExtendByLibrary(bytes, state);
+
+// From this size on the library, which cuts one input in three, is as fast as several abreast.
+constexpr std::size_t kLong = 1024;
+
+// The instruction takes three cycles, but one can be begun in each.
+__attribute__((target("sse4.2"))) void ExtendAbreast(Crc32c::Extension* of) noexcept {
+  static_assert(Crc32c::kAbreast == 4);
+  const auto begin = [of](std::size_t i) -> std::uint64_t { return ~of[i].crc.Value(); };
+  const char* const a = of[0].bytes.data();
+  const char* const b = of[1].bytes.data();
+  const char* const c = of[2].bytes.data();
+  const char* const d = of[3].bytes.data();
+  std::uint64_t wide[4] = {
+      __builtin_ia32_crc32di(begin(0), of[0].number),
+      __builtin_ia32_crc32di(begin(1), of[1].number),
+      __builtin_ia32_crc32di(begin(2), of[2].number),
+      __builtin_ia32_crc32di(begin(3), of[3].number),
+  };
+  std::size_t common =
+      std::min({of[0].bytes.size(), of[1].bytes.size(), of[2].bytes.size(), of[3].bytes.size()});
+  common -= common % 8;
+  for (std::size_t at = 0; at < common; at += 8) {
+    wide[0] = __builtin_ia32_crc32di(wide[0], LoadFixed<std::uint64_t>(a + at));
+    wide[1] = __builtin_ia32_crc32di(wide[1], LoadFixed<std::uint64_t>(b + at));
+    wide[2] = __builtin_ia32_crc32di(wide[2], LoadFixed<std::uint64_t>(c + at));
+    wide[3] = __builtin_ia32_crc32di(wide[3], LoadFixed<std::uint64_t>(d + at));
+  }
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::uint32_t state =
+        ExtendShort(of[i].bytes.substr(common), static_cast<std::uint32_t>(wide[i]));
+    of[i].crc = Crc32c::Of(~state);
+  }
 }
+#else
+constexpr std::size_t kLong = 0;
+void ExtendAbreast(Crc32c::Extension*) noexcept {}
 #endif
 
 }  // namespace
@@ -72,6 +102,20 @@ Crc32c& Crc32c::Extend(std::uint32_t value) noexcept {
 
 Crc32c& Crc32c::Extend(std::uint64_t value) noexcept {
   return Extend(std::string_view(reinterpret_cast<const char*>(&value), sizeof value));
+}
+
+void Crc32c::ExtendEach(std::span<Extension> extensions) noexcept {
+  const auto is_long = [](const Extension& each) { return each.bytes.size() >= kLong; };
+  while (!extensions.empty()) {
+    const auto group = extensions.first(std::min(kAbreast, extensions.size()));
+    extensions = extensions.subspan(group.size());
+    if (group.size() == kAbreast && has_sse42 &&
+        std::none_of(group.begin(), group.end(), is_long)) {
+      ExtendAbreast(group.data());
+      continue;
+    }
+    for (Extension& each : group) each.crc.Extend(each.number).Extend(each.bytes);
+  }
 }
 
 }  // namespace weir::kv

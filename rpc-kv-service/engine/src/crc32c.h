@@ -2,7 +2,9 @@
 // ISA-L.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace weir::kv {
@@ -21,8 +23,21 @@ class Crc32c {
   Crc32c& Extend(std::uint64_t value) noexcept;  // as 8 little-endian bytes
   std::uint32_t Value() const noexcept { return ~state_; }
 
+  // A checksum that is to be extended by a number, as 8 little-endian bytes, and then by bytes.
+  struct Extension;
+  // Extends each `crc`. Faster than one after the other if they have about the same size: an
+  // instruction waits for the one before it of its own chain, but not for those of the others.
+  static void ExtendEach(std::span<Extension> extensions) noexcept;
+  static constexpr std::size_t kAbreast = 4;  // that go side by side
+
  private:
   std::uint32_t state_ = ~std::uint32_t{0};
+};
+
+struct Crc32c::Extension {
+  Crc32c crc;
+  std::uint64_t number;
+  std::string_view bytes;
 };
 
 }  // namespace weir::kv

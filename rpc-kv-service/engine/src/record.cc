@@ -27,6 +27,10 @@ Crc32c RecordSeed(std::uint64_t fid, std::uint64_t offset) noexcept {
   return Crc32c().Extend(std::string_view(reinterpret_cast<const char*>(place), sizeof place));
 }
 
+Crc32c SegmentSeed(std::uint64_t fid) noexcept {
+  return Crc32c().Extend(fid);
+}
+
 std::optional<RecordHead> DecodeRecordHead(std::string_view bytes, std::uint64_t left) noexcept {
   if (bytes.size() < kMinRecordSize) return std::nullopt;
   RecordHead head;

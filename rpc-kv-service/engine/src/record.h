@@ -58,6 +58,8 @@ std::size_t EncodeRecordHead(char* to, std::uint8_t tag, std::uint64_t seq, std:
 
 // The CRC's start for a record at this place.
 Crc32c RecordSeed(std::uint64_t fid, std::uint64_t offset) noexcept;
+// What all records of a segment have in common: extended by the offset it is RecordSeed.
+Crc32c SegmentSeed(std::uint64_t fid) noexcept;
 
 // Decodes the head from the first bytes of a record: at least kMaxRecordHead of them, or all that
 // the file has left. `left` is the number of bytes from the record's start to the file's end:

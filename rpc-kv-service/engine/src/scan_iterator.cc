@@ -41,19 +41,22 @@ ScanIterator::ScanIterator(const Index& index, const Epochs& epochs, const Segme
   }
   // An empty `end_` means no end, also to the index.
   if (!end_.empty() && start_ >= end_) more_ = false;
-  Next();
+  Advance();
 }
 
-void ScanIterator::Next() {
-  valid_ = false;
-  if (left_ == 0) return;
-  while (++at_ < portion_.size() || TakePortion()) {
-    if (TakeRecord()) {
-      --left_;
-      valid_ = true;
-      return;
+void ScanIterator::Advance() {
+  for (;;) {
+    if (left_ != 0) {
+      if (ShowRecords()) return;
+      if (failure_.ok() && (at_ < portion_.size() || TakePortion())) {
+        if (ShowKeys()) return;
+        TakeRecords();
+        continue;
+      }
     }
-    if (!status_.ok()) return;
+    Show(nullptr, 0);
+    status_ = failure_;
+    return;
   }
 }
 
@@ -75,21 +78,23 @@ bool ScanIterator::TakePortion() {
   portion_.Clear();
   ReleaseSegments();
   if (!more_) return false;
+  const std::size_t most = std::min<std::uint64_t>(portion_size_, left_);
   const auto pin = epochs_.Enter();
   index_.Collect(
       pin,
       {.start = start_, .behind_start = behind_start_, .end = end_, .reverse = options_.reverse},
-      snapshot_->id(), portion_size_, portion_);
-  status_ = snapshot_->Check();
-  if (!status_.ok()) {
+      snapshot_->id(), most, portion_);
+  failure_ = snapshot_->Check();
+  if (!failure_.ok()) {
     portion_.Clear();
     more_ = false;
     return false;
   }
-  more_ = portion_.size() == portion_size_;
+  more_ = portion_.size() == most;
   portion_size_ = std::min(portion_size_ * 2, kMaxPortion);
   KeepSegments();
-  for (std::size_t i = 0; i < kAhead; ++i) PrefetchRecord(i);
+  prefetched_ = 1;
+  while (prefetched_ < std::min(kAhead, portion_.size())) PrefetchRecord(prefetched_++);
   return portion_.size() > 0;
 }
 
@@ -100,7 +105,7 @@ void ScanIterator::KeepSegments() {
   recent.fill(kNone);
   for (std::size_t i = 0; i < portion_.size(); ++i) {
     const Location& location = portion_.location(i);
-    if (options_.keys_only && !location.expires) continue;
+    if (!NeedsRecord(i)) continue;
     std::uint32_t& seen = recent[location.slot % recent.size()];
     if (seen == location.slot) continue;
     seen = location.slot;
@@ -114,30 +119,75 @@ void ScanIterator::ReleaseSegments() {
   kept_.clear();
 }
 
-bool ScanIterator::TakeRecord() {
+bool ScanIterator::ShowKeys() {
+  std::size_t count = 0;
+  for (; at_ < portion_.size() && count < items_.size() && left_ > 0; ++at_, ++count, --left_) {
+    if (NeedsRecord(at_)) break;
+    items_[count] = {portion_.key(at_), {}};
+  }
+  Show(items_.data(), count);
+  return count > 0;
+}
+
+bool ScanIterator::ShowRecords() {
+  // Whether a key has expired counts when it is shown, not when it was read.
+  while (shown_ < checked_ && time_.Expired(expiries_[shown_])) ++shown_;
+  const std::size_t from = shown_;
+  if (from == checked_) return false;
+  const std::size_t until = from + std::min<std::uint64_t>(checked_ - from, left_);
+  do {
+    ++shown_;
+  } while (expiries_[from] == 0 && shown_ < until && expiries_[shown_] == 0);
+  left_ -= shown_ - from;
+  Show(items_.data() + from, shown_ - from);
+  return true;
+}
+
+void ScanIterator::TakeRecords() {
+  shown_ = 0;
+  checked_ = 0;
+  std::size_t taken = 0;
+  do {
+    RecordGroup group;
+    const std::size_t most = std::min<std::uint64_t>(
+        std::min(RecordGroup::kMost, portion_.size() - at_), left_ - checked_);
+    while (group.size() < most && NeedsRecord(at_) && TakeRecord(group)) ++at_;
+    taken = group.size();
+    Status status;
+    const std::size_t good =
+        group.Check(segments_, items_.data() + checked_, expiries_.data() + checked_, &status);
+    if (good < taken) failure_ = std::move(status);
+    checked_ += good;
+  } while (taken == RecordGroup::kMost && checked_ < kTogether && failure_.ok());
+  if (options_.keys_only) {
+    for (Item& item : items_) item.value = {};
+  }
+}
+
+bool ScanIterator::TakeRecord(RecordGroup& group) {
+  if (prefetched_ < portion_.size()) PrefetchRecord(prefetched_++);
   const Location& location = portion_.location(at_);
-  key_ = portion_.key(at_);
-  if (options_.keys_only && !location.expires) return true;
-  PrefetchRecord(at_ + kAhead);
   Segment& segment = *segments_.at(location.slot);
   std::string_view bytes;
-  status_ = segment.mapped() != nullptr ? segments_.Read(segment, location, buffer_, &bytes)
-                                        : ReadUnmapped(segment, location, &bytes);
-  if (!status_.ok()) return false;
-  RecordView record;
-  status_ = CheckRecord(segments_, segment, location, key_, bytes, &record);
-  if (!status_.ok() || time_.Expired(record.expiry_ms)) return false;
-  if (!options_.keys_only) value_ = record.value;
+  if (!segment.Mapped(location, &bytes)) [[unlikely]] {
+    const bool is_mapped = segment.mapped() != nullptr;
+    // Reading anew would take the place of those before it.
+    const bool is_first = checked_ + group.size() == 0;
+    if (!is_mapped && !is_first && !InWindow(location)) return false;
+    failure_ = is_mapped ? segments_.Read(segment, location, buffer_, &bytes)
+                         : ReadUnmapped(segment, location, &bytes);
+    if (!failure_.ok()) return false;
+  }
+  group.Add(segment, location, portion_.key(at_), bytes);
   return true;
 }
 
 void ScanIterator::PrefetchRecord(std::size_t at) const {
-  if (at == 0 || at >= portion_.size()) return;
   const Location& location = portion_.location(at);
   const Location& before = portion_.location(at - 1);
   // The hardware sees by itself where records go that follow each other.
   if (location.offset == before.offset + before.size && location.slot == before.slot) return;
-  if (options_.keys_only && !location.expires) return;
+  if (!NeedsRecord(at)) return;
   const char* mapped = segments_.at(location.slot)->mapped();
   if (mapped == nullptr) return;
   const std::size_t size = std::min<std::size_t>(location.size, kMostPrefetched);
@@ -149,8 +199,7 @@ void ScanIterator::PrefetchRecord(std::size_t at) const {
 Status ScanIterator::ReadUnmapped(Segment& segment, const Location& location,
                                   std::string_view* bytes) {
   const std::uint64_t end = location.offset + location.size;
-  if (window_slot_ == location.slot && location.offset >= window_offset_ &&
-      end <= window_offset_ + window_.size()) {
+  if (InWindow(location)) {
     *bytes = window_.substr(location.offset - window_offset_, location.size);
     last_ = location;
     return {};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "record_group.h"
 #include "record_reader.h"
 #include "snapshot_handle.h"
 #include "wall_time.h"
@@ -23,19 +24,28 @@ class ScanIterator final : public Iterator {
                ScanOptions options);
   ~ScanIterator() override { ReleaseSegments(); }
 
-  bool Valid() const override { return valid_; }
-  void Next() override;
-  std::string_view key() const override { return key_; }
-  std::string_view value() const override { return value_; }
   const Status& status() const override { return status_; }
 
  private:
-  bool TakePortion();  // false: there are no more keys, or status_ says why
+  static constexpr std::size_t kTogether = 16;  // records that are read, then shown
+
+  void Advance() override;
+  bool TakePortion();  // false: there are no more keys, or failure_ says why
   void KeepSegments();
   void ReleaseSegments();
-  bool TakeRecord();  // of the key at at_; false: it has expired, or status_ says what is wrong
+  bool NeedsRecord(std::size_t at) const noexcept {
+    return !options_.keys_only || portion_.location(at).expires;
+  }
+  bool ShowKeys();     // that need no record; false: there are none
+  bool ShowRecords();  // that have been checked; false: there are none
+  void TakeRecords();  // the next ones of the portion; failure_ says what is wrong behind them
+  bool TakeRecord(RecordGroup& group);  // the next one; false: not now, or failure_ says why
   void PrefetchRecord(std::size_t at) const;
   Status ReadUnmapped(Segment& segment, const Location& location, std::string_view* bytes);
+  bool InWindow(const Location& location) const noexcept {
+    return window_slot_ == location.slot && location.offset >= window_offset_ &&
+           location.offset + location.size <= window_offset_ + window_.size();
+  }
 
   const Index& index_;
   const Epochs& epochs_;
@@ -50,8 +60,15 @@ class ScanIterator final : public Iterator {
   std::uint64_t left_;
   std::size_t portion_size_;
   IndexPortion portion_;
-  std::size_t at_ = 0;
+  std::size_t at_ = 0;          // of the portion; those before it have been taken
+  std::size_t prefetched_ = 0;  // of the portion
   std::vector<Segment*> kept_;
+
+  // Of the portion, read and checked; those from shown_ on have not been shown yet.
+  std::array<Item, kTogether> items_;
+  std::array<std::uint64_t, kTogether> expiries_;
+  std::size_t checked_ = 0;
+  std::size_t shown_ = 0;
 
   // Bytes of a segment that is not mapped: those of one record, or of many that follow each other.
   ReadBuffer buffer_;
@@ -60,10 +77,8 @@ class ScanIterator final : public Iterator {
   std::uint64_t window_offset_ = 0;
   Location last_{};  // record that was read there
 
-  std::string_view key_;
-  std::string_view value_;
+  Status failure_;  // behind the records that have been checked
   Status status_;
-  bool valid_ = false;
 };
 
 }  // namespace weir::kv

@@ -15,6 +15,7 @@
 #include "epoch.h"
 #include "location.h"
 #include "read_buffer.h"
+#include "record.h"
 #include "segment_files.h"
 #include "segment_header.h"
 #include "snapshots.h"
@@ -41,11 +42,12 @@ struct SegmentFacts {
 class Segment {
  public:
   Segment(std::uint64_t fid, SegmentKind kind, std::uint32_t slot)
-      : fid_(fid), kind_(kind), slot_(slot) {}
+      : fid_(fid), kind_(kind), slot_(slot), seed_(SegmentSeed(fid)) {}
 
   std::uint64_t fid() const noexcept { return fid_; }
   SegmentKind kind() const noexcept { return kind_; }
   std::uint32_t slot() const noexcept { return slot_; }
+  Crc32c seed() const noexcept { return seed_; }  // SegmentSeed
   bool sealed() const noexcept { return sealed_.load(std::memory_order_acquire); }
   const SegmentFacts& facts() const noexcept { return facts_; }  // only when sealed()
   // Bytes of records that the index names. Below zero for a moment while writes are published.
@@ -53,6 +55,14 @@ class Segment {
 
   // Its bytes, up to its length, if they are mapped; else null. As long as the segment.
   const char* mapped() const noexcept { return mapped_.load(std::memory_order_acquire); }
+
+  // The record there, if it is mapped as a whole.
+  bool Mapped(const Location& location, std::string_view* bytes) const noexcept {
+    const char* mapped = this->mapped();
+    if (mapped == nullptr || location.offset + location.size > facts_.length) return false;
+    *bytes = {mapped + location.offset, location.size};
+    return true;
+  }
 
   // With the pin under which it was found: keeps it beyond the pin, until Release.
   void Keep() noexcept { keepers_.fetch_add(1, std::memory_order_relaxed); }
@@ -64,6 +74,7 @@ class Segment {
   const std::uint64_t fid_;
   const SegmentKind kind_;
   const std::uint32_t slot_;
+  const Crc32c seed_;
   std::atomic<bool> sealed_{false};
   std::atomic<bool> unmappable_{false};
   std::atomic<const char*> mapped_{nullptr};
@@ -119,11 +130,8 @@ class SegmentTable final : public SegmentUsage {
   }
   Status Read(Segment& segment, const Location& location, ReadBuffer& buffer,
               std::string_view* bytes) const {
-    const char* mapped = segment.mapped();
-    if (mapped != nullptr && location.offset + location.size <= segment.facts_.length) [[likely]] {
-      *bytes = {mapped + location.offset, location.size};
+    if (segment.Mapped(location, bytes)) [[likely]]
       return {};
-    }
     return ReadUnmapped(segment, location, buffer, bytes);
   }
   // Bytes of a segment as they are in its file, whatever they are: at most `size` from `offset` on,

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -90,13 +91,37 @@ struct ScanOptions {
 // a time. Must be destroyed before its store. Ends with ABORTED when its snapshot was given up.
 class Iterator {
  public:
+  struct Item {
+    std::string_view key;
+    std::string_view value;
+  };
+
   virtual ~Iterator() = default;
+  Iterator(const Iterator&) = delete;
+  Iterator& operator=(const Iterator&) = delete;
+
   // True while there is a key; false at the end and after an error (see status()).
-  virtual bool Valid() const = 0;
-  virtual void Next() = 0;                     // only when Valid()
-  virtual std::string_view key() const = 0;    // only when Valid(); until Next()
-  virtual std::string_view value() const = 0;  // only when Valid(); until Next()
-  virtual const Status& status() const = 0;    // not OK: the scan stopped early at a bad record
+  bool Valid() const noexcept { return at_ != end_; }
+  void Next() {  // only when Valid()
+    if (++at_ == end_) Advance();
+  }
+  std::string_view key() const noexcept { return at_->key; }      // only when Valid(); until Next()
+  std::string_view value() const noexcept { return at_->value; }  // only when Valid(); until Next()
+  virtual const Status& status() const = 0;  // not OK: the scan stopped early at a bad record
+
+ protected:
+  Iterator() = default;
+  // What comes next, nothing at the end; its memory stays until the next Advance.
+  void Show(const Item* items, std::size_t count) noexcept {
+    at_ = items;
+    end_ = items + count;
+  }
+  // All that was shown has been visited: shows what comes behind it.
+  virtual void Advance() = 0;
+
+ private:
+  const Item* at_ = nullptr;
+  const Item* end_ = nullptr;
 };
 
 struct Stats {
