@@ -5,10 +5,17 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace weir::kv {
+namespace {
+
+const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+constexpr std::uint64_t kPopulateMost = 256 << 10;
+
+}  // namespace
 
 bool AppendWindow::IsSafe(int fd) noexcept {
   struct statfs info {};
@@ -18,22 +25,12 @@ bool AppendWindow::IsSafe(int fd) noexcept {
 
 int AppendWindow::Open(int fd, std::uint64_t begin, std::uint64_t end) noexcept {
   Close();
-  static const auto kPage = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   begin -= begin % kPage;
-  const std::size_t size = end - begin;
-  void* const address =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(begin));
+  void* const address = ::mmap(nullptr, end - begin, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                               static_cast<off_t>(begin));
   if (address == MAP_FAILED) return errno;
-  int error = 0;
-  do {
-    error = ::madvise(address, size, MADV_POPULATE_WRITE) == 0 ? 0 : errno;
-  } while (error == EINTR || error == EAGAIN);
-  if (error != 0) {
-    ::munmap(address, size);
-    return error;
-  }
   address_ = static_cast<char*>(address);
-  begin_ = begin;
+  begin_ = populated_ = begin;
   end_ = end;
   return 0;
 }
@@ -41,21 +38,36 @@ int AppendWindow::Open(int fd, std::uint64_t begin, std::uint64_t end) noexcept 
 void AppendWindow::Close() noexcept {
   if (address_ != nullptr) ::munmap(address_, end_ - begin_);
   address_ = nullptr;
-  begin_ = end_ = 0;
+  begin_ = populated_ = end_ = 0;
 }
 
 bool AppendWindow::Write(std::uint64_t offset, std::span<const std::string_view> pieces) noexcept {
   if (offset < begin_ || offset >= end_) return false;
-  std::uint64_t left = end_ - offset;
+  std::uint64_t after = offset;
   for (const std::string_view piece : pieces) {
-    if (piece.size() > left) return false;
-    left -= piece.size();
+    if (piece.size() > end_ - after) return false;
+    after += piece.size();
   }
+  if (after > populated_ && !Populate(after)) return false;
   char* to = address_ + (offset - begin_);
   for (const std::string_view piece : pieces) {
     std::memcpy(to, piece.data(), piece.size());
     to += piece.size();
   }
+  return true;
+}
+
+// A part of what the file holds, so that a small one stays small, up to kPopulateMost at a time.
+bool AppendWindow::Populate(std::uint64_t end) noexcept {
+  const std::uint64_t more = std::clamp(end / 4, kPage, kPopulateMost);
+  end = std::min((end + more) / kPage * kPage, end_);
+  while (::madvise(address_ + (populated_ - begin_), end - populated_, MADV_POPULATE_WRITE) != 0) {
+    if (errno == EINTR || errno == EAGAIN) continue;
+    Close();
+    return false;
+  }
+  populated_ = end - end % kPage;
+  if (end == end_) populated_ = end_;
   return true;
 }
 

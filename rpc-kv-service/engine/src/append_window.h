@@ -3,7 +3,7 @@
 // and fdatasync makes it durable.
 //
 // A store into a mapping cannot fail, it can only kill the process (SIGBUS). So all that could fail
-// is done first: the pages are made present and writable, with room on the device, by a call that
+// is done first: pages are made present and writable, with room on the device, by a call that
 // reports errors (MADV_POPULATE_WRITE, Linux 5.14), and only on file systems where a page that has
 // its room keeps it when it is written back and dirtied again: ext4 and tmpfs.
 #pragma once
@@ -25,18 +25,20 @@ class AppendWindow {
   // Whether a file system as that of `fd` is one of those.
   static bool IsSafe(int fd) noexcept;
   // Maps [begin, end) of `fd`, which IsSafe and at least so long, in place of what was mapped.
-  // Returns 0 or an errno: EFAULT if there was no room or the device failed, EINVAL on a kernel
-  // that cannot do it.
+  // Returns 0 or an errno.
   int Open(int fd, std::uint64_t begin, std::uint64_t end) noexcept;
   void Close() noexcept;
 
-  // Copies the pieces to `offset` and what follows it. False, having done nothing, if not all of
-  // that is mapped.
+  // Copies the pieces to `offset`, which is where the last ones ended or `begin`, and what follows
+  // it. False, having done nothing, if not all of that is mapped and can be given room.
   bool Write(std::uint64_t offset, std::span<const std::string_view> pieces) noexcept;
 
  private:
-  char* address_ = nullptr;  // of the byte at begin_
-  std::uint64_t begin_ = 0;  // begins a page
+  bool Populate(std::uint64_t end) noexcept;
+
+  char* address_ = nullptr;      // of the byte at begin_
+  std::uint64_t begin_ = 0;      // begins a page
+  std::uint64_t populated_ = 0;  // up to here the pages are there
   std::uint64_t end_ = 0;
 };
 

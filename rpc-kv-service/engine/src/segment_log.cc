@@ -12,10 +12,11 @@ namespace {
 
 // Reading less than this at the next start is quicker than having one more segment for ever.
 constexpr std::uint64_t kSealAtClose = 4 << 20;
-// How much to prepare for appends at a time: a part of what the segment holds, so that a small
-// store stays small, and no more than costs next to nothing to cut off again.
-constexpr std::uint64_t kPrepareLeast = 4 << 10;
-constexpr std::uint64_t kPrepareMost = 256 << 10;
+// How far ahead to prepare for appends: as much again as the segment holds. (The longer the file,
+// the larger are the pieces of memory that Linux takes for its pages.) Above that a write is large.
+constexpr std::uint64_t kPrepareLeast = 64 << 10;
+constexpr std::uint64_t kPrepareMost = 64 << 20;
+constexpr std::uint64_t kLargeWrite = 256 << 10;
 
 }  // namespace
 
@@ -110,8 +111,8 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq,
 
 // That fails where there is little space or no way to do it, and the write then does without.
 void SegmentLog::PrepareTail(const GroupBuffer& group) {
-  if (group.end() <= prepared_ || group.size() > kPrepareMost) return;
-  const std::uint64_t more = std::clamp(group.end() / 4, kPrepareLeast, kPrepareMost);
+  if (group.end() <= prepared_ || group.size() > kLargeWrite) return;
+  const std::uint64_t more = std::clamp(group.end(), kPrepareLeast, kPrepareMost);
   prepared_ = std::min(group.end() + more, std::max(group.end(), segment_size_));
   has_tail_ = true;
   (void)file_->PrepareAppends(position_.length, prepared_);

@@ -109,6 +109,14 @@ Result<std::optional<std::uint64_t>> SegmentScanner::Find(std::uint64_t offset,
                                                           std::uint64_t min_seq,
                                                           std::uint64_t max_seq) {
   for (std::uint64_t at = offset + 1; at + kMinRecordSize <= file_size_; ++at) {
+    // No tag is 0, so zeroes, of which there may be many, are passed over by the window.
+    const auto tag = View(at + sizeof(RecordHead::crc), 1);
+    if (!tag.ok()) return tag.status();
+    if (tag->front() == 0) {
+      const std::string_view window(tag->data(), window_.size() - (tag->data() - window_.data()));
+      at += std::min(window.find_first_not_of('\0'), window.size()) - 1;
+      continue;
+    }
     const auto intact = CheckAt(at, min_seq, max_seq);
     if (!intact.ok()) return intact.status();
     if (*intact) return std::optional(at);

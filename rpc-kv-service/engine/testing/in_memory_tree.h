@@ -22,8 +22,9 @@ struct InMemoryNode {
   bool is_directory = false;
 
   // Of a file.
-  std::string seen;     // as a program reads it
-  std::string on_disk;  // as of the last sync
+  std::string seen;          // as a program reads it
+  std::size_t prepared = 0;  // the last bytes of `seen`, zeroes that take no space
+  std::string on_disk;       // as of the last sync
   // Below it `seen` and `on_disk` are the same.
   std::size_t first_unsynced = std::numeric_limits<std::size_t>::max();
   bool sync_lost = false;  // a sync has failed: what it should have written is gone

@@ -69,7 +69,7 @@ struct InMemoryVfs::State {
     std::set<const Node*> nodes = open;
     AddTree(*root, nodes);
     std::uint64_t bytes = 0;
-    for (const Node* node : nodes) bytes += node->seen.size();
+    for (const Node* node : nodes) bytes += node->seen.size() - node->prepared;
     return bytes;
   }
   static void AddTree(const Node& node, std::set<const Node*>& nodes) {
@@ -112,10 +112,11 @@ class InMemoryVfs::OpenFile final : public File {
     const std::lock_guard lock(state_->mutex);
     std::uint64_t end = offset;
     for (const std::string_view piece : pieces) end += piece.size();
-    const std::uint64_t growth = end > node_->seen.size() ? end - node_->seen.size() : 0;
+    const std::uint64_t used = node_->seen.size() - node_->prepared;
+    const std::uint64_t growth = end > used ? end - used : 0;
     const std::uint64_t room = growth > 0 ? state_->Room() : kNoEnd;
     const bool fits = growth <= room;
-    if (!fits) end = std::max(node_->seen.size() + room, offset);
+    if (!fits) end = std::max(used + room, offset);
     for (std::string_view piece : pieces) {
       piece = piece.substr(0, end - offset);
       if (piece.empty()) continue;
@@ -127,6 +128,7 @@ class InMemoryVfs::OpenFile final : public File {
       node_->seen.replace(offset, piece.size(), piece);
       offset += piece.size();
     }
+    if (end > used) node_->prepared = node_->seen.size() - end;
     return fits ? Status() : Full(path_);
   }
 
@@ -140,6 +142,7 @@ class InMemoryVfs::OpenFile final : public File {
     const std::lock_guard lock(state_->mutex);
     node_->Changed(std::min<std::uint64_t>(size, node_->seen.size()));
     node_->seen.resize(size);
+    node_->prepared = 0;
     return {};
   }
 
@@ -149,11 +152,18 @@ class InMemoryVfs::OpenFile final : public File {
     if (size - node_->seen.size() > state_->Room()) return Full(path_);
     node_->Changed(node_->seen.size());
     node_->seen.resize(size);
+    node_->prepared = 0;
     return {};
   }
 
   Status PrepareAppends(std::uint64_t /*begin*/, std::uint64_t end) override {
-    return Allocate(end);
+    const std::lock_guard lock(state_->mutex);
+    const std::size_t size = node_->seen.size();
+    if (end <= size) return {};
+    node_->Changed(size);
+    node_->seen.resize(end);
+    node_->prepared += end - size;
+    return {};
   }
 
   Result<std::uint64_t> Size() override {

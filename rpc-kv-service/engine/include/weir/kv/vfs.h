@@ -36,10 +36,10 @@ class File {
   // least `size` bytes long; what is new reads as zeroes. RESOURCE_EXHAUSTED if the device has less
   // space. Where the file system cannot reserve, writes zeroes behind the end instead.
   virtual Status Allocate(std::uint64_t size) = 0;
-  // Says that small Writes will follow, one behind the other, within [begin, end), which makes them
-  // cheaper where that can be done. The file becomes at least `end` bytes long, what is new reads
-  // as zeroes and has its space. An error says only that it was not done; some zeroes may have been
-  // added, and Writes work as ever. Truncate ends it.
+  // Says that Writes will follow, one behind the other, within [begin, end), which makes small ones
+  // cheaper where that can be done. The file may become up to `end` bytes long at once; what is new
+  // reads as zeroes and takes no space until shortly before it is written. An error says only that
+  // it was not done; Writes work as ever. Truncate ends it.
   virtual Status PrepareAppends(std::uint64_t begin, std::uint64_t end) = 0;
   virtual Result<std::uint64_t> Size() = 0;
   // Forgets cached contents, so that the next Read shows what the device holds. Best effort.
