@@ -43,6 +43,33 @@ class IndexBesideModel {
     }
   }
 
+  // Keys behind all others in ascending order, mostly one by one, with a few changes in between.
+  void Append() {
+    const std::size_t count = 1 + random_() % 200;
+    const bool batch = random_() % 4 == 0;
+    std::vector<std::string> names;
+    std::vector<weir::kv::Change> changes;
+    names.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      names.push_back("\xff\xff\xff\xff" + DecimalKey(appended_ += 1 + random_() % 2));
+      if (random_() % 64 == 0) names.back().resize(names.back().size() + random_() % 3, 'x');
+      Location location;
+      location.offset = random_() % 100 == 0 ? random_() % 1000 : 128 * appended_;
+      location.size = random_() % 100 == 0 ? 1000 : 128;
+      changes.push_back({names.back(), location, random_() % 100 == 0});
+      if (random_() % 100 == 0 && i > 0) changes.back().key = names[random_() % i];
+    }
+    for (const weir::kv::Change& change : changes) {
+      if (change.deleted) {
+        model_.erase(std::string(change.key));
+      } else {
+        model_.insert_or_assign(std::string(change.key), change.location);
+      }
+      if (!batch) index_.Apply({&change, 1});
+    }
+    if (batch) index_.Apply(changes);
+  }
+
   void CompareAll() {
     Compare({}, kNewest, model_, ~std::size_t{0});
     for (const auto& [id, state] : snapshots_) Compare({}, id, state, ~std::size_t{0});
@@ -187,9 +214,23 @@ class IndexBesideModel {
   IndexPortion portion_;
   IndexModel model_;
   States snapshots_;
+  std::uint64_t appended_ = 0;
   std::uint32_t states_ = 0;
   SnapshotId last_snapshot_ = 0;
 };
+
+TEST(Index, AgreesWithAMapWhileKeysAreAppended) {
+  const std::uint64_t seed = IndexTestSeed();
+  SCOPED_TRACE("WEIR_TEST_SEED=" + std::to_string(seed));
+  IndexBesideModel test(seed);
+  for (int round = 0; round < kSteps / 100; ++round) {
+    test.Append();
+    for (int i = 0; i < round % 4; ++i) test.Step();
+    if (round % 20 == 0) test.CompareAll();
+    if (::testing::Test::HasFailure()) return;
+  }
+  test.CompareAll();
+}
 
 TEST(Index, AgreesWithAMapUnderRandomOperationsAndSnapshots) {
   const std::uint64_t seed = IndexTestSeed();

@@ -91,7 +91,9 @@ void Index::Apply(std::span<const Change> changes) {
       if (at + 1 < order_.size() && changes[order_[at + 1].position].key == change.key) continue;
       edits_.push_back({.key = change.key, .location = change.location, .erase = change.deleted});
     }
-    if (edits_.size() > 1 || overlays_.live()) tree_.Look(edits_);
+    if ((edits_.size() > 1 || overlays_.live()) && !tree_.Appends(edits_.front().key)) {
+      tree_.Look(edits_);
+    }
     if (overlays_.live()) overlays_.Remember(edits_);
     EditTree(edits_);
   }

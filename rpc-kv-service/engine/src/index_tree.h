@@ -88,6 +88,10 @@ class IndexTree {
   // What the keys are, without changing them; brings the nodes into the cache, and spares Apply
   // the way down if nothing happens in between.
   void Look(std::span<KeyEdit> edits) noexcept;
+  // True if the last changes were appended and the key would be, too: Apply does not need Look.
+  bool Appends(std::string_view key) const noexcept {
+    return tail_ != nullptr && tail_->EndsBelow(key);
+  }
   // The tree is empty; the ranges are in ascending order, and empty afterwards.
   void Load(std::span<LeafBuilder* const> ranges);
   // Frees what may be freed now.
@@ -111,7 +115,8 @@ class IndexTree {
 
   void Start(std::span<const KeyEdit> edits);    // the tree is empty
   Leaf* Descend(std::string_view key) noexcept;  // fills path_ and parent_
-  Leaf* Reach(std::span<const KeyEdit> edits, std::size_t& count) noexcept;
+  Leaf* Reach(std::span<KeyEdit> edits, std::size_t& count) noexcept;
+  bool AtEnd() const noexcept;  // the leaf that is being changed is the last
   std::size_t EditsOfLeaf(std::span<const KeyEdit> edits) const noexcept;
   void EditLeaf(Leaf* leaf, std::span<KeyEdit> edits);
   void EditLeaf(Leaf* leaf, KeyEdit& edit);
@@ -140,6 +145,9 @@ class IndexTree {
   std::size_t depth_ = 0;    // of path_
   Step parent_{};            // of the leaf that is being changed; none: it is the root
   bool path_known_ = false;  // path_ leads there
+  bool at_end_ = false;      // to the last leaf, whether path_ is known or not
+  Leaf* tail_ = nullptr;     // the last leaf, if the last change was behind its end
+  Step tail_parent_{};
   std::vector<LeafChange> changes_;
   LeafEntries entries_;
   InnerParts made_;

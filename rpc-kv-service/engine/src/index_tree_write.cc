@@ -53,8 +53,22 @@ void IndexTree::Start(std::span<const KeyEdit> edits) {
 }
 
 // The leaf of the first edit, and how many belong to it.
-Leaf* IndexTree::Reach(std::span<const KeyEdit> edits, std::size_t& count) noexcept {
+Leaf* IndexTree::Reach(std::span<KeyEdit> edits, std::size_t& count) noexcept {
   const KeyEdit& first = edits.front();
+  if (Appends(first.key)) {
+    Leaf* const leaf = std::exchange(tail_, nullptr);
+    path_known_ = false;
+    parent_ = tail_parent_;
+    at_end_ = true;
+    for (KeyEdit& edit : edits) {
+      edit.leaf = leaf;
+      edit.position = leaf->count;
+    }
+    count = edits.size();
+    return leaf;
+  }
+  tail_ = nullptr;
+  at_end_ = false;
   if (first.parent == nullptr || first.parent->replaced()) {
     Leaf* leaf = Descend(first.key);
     count = EditsOfLeaf(edits);
@@ -117,8 +131,13 @@ void IndexTree::EditLeaf(Leaf* leaf, KeyEdit& edit) {
   if (!join) {
     if (const std::size_t bytes = RewrittenBytes(*leaf, change); bytes != 0) {
       if (count <= kMaxLeafKeys && bytes <= kMaxLeafBytes) {
-        Swing(parent_, Rewrite(*leaf, change, bytes, memory_.Allocate(bytes)));
+        Leaf* const made = Rewrite(*leaf, change, bytes, memory_.Allocate(bytes));
+        Swing(parent_, made);
         Retire(leaf);
+        if (change.position == leaf->count && AtEnd()) {
+          tail_ = made;
+          tail_parent_ = parent_;
+        }
         return;
       }
       if (SplitLeaf(leaf, change, bytes)) return;
@@ -167,10 +186,25 @@ void IndexTree::ChangeLeaf(Leaf* leaf, std::size_t count, bool join) {
   UnpackChanged(*leaf);
   if (join && JoinLeaf(leaf)) return;
   const bool appended = changes_.front().position == leaf->count;
+  const bool at_end = appended && AtEnd();
   made_.Clear();
   if (count > 0) PackLeaves(entries_, appended, memory_, made_);
   Replace(depth_, parent_.child, 1, made_, appended);
   Retire(leaf);
+  if (at_end) {
+    tail_ = Descend(changes_.back().key);
+    tail_parent_ = parent_;
+  }
+}
+
+// False if it is not known.
+bool IndexTree::AtEnd() const noexcept {
+  if (at_end_) return true;
+  if (!path_known_) return false;
+  for (std::size_t level = 0; level < depth_; ++level) {
+    if (path_[level].child + 1u < path_[level].node->count) return false;
+  }
+  return true;
 }
 
 // `to` takes the place of the child.
@@ -200,15 +234,28 @@ bool IndexTree::SplitLeaf(Leaf* leaf, const LeafChange& change, std::size_t byte
   };
   last_key_.clear();
   if (change.position == leaf->count) {
-    // Keys come in ascending order: leaves a full leaf behind.
+    // Keys come in ascending order: leaves a full leaf behind, as small as it can be.
+    const LeafPart full(*leaf, 0, leaf->count);
+    const bool smaller = full.bytes() < leaf->bytes;
+    if (smaller) {
+      make(full);
+    } else {
+      made_.AddChild(leaf);
+    }
+    leaf->AppendKey(leaf->count - 1u, last_key_);
+    made_.AddSeparator(Separator(last_key_, change.key));
     entries_.Clear();
     entries_.Add(change.key, change.location);
-    leaf->AppendKey(leaf->count - 1u, last_key_);
-    made_.AddChild(leaf);
-    made_.AddSeparator(Separator(last_key_, change.key));
-    const LeafShape shape = entries_.Measure(0, 1);
+    const LeafShape shape =
+        full.ShapeOfNext(change.key, change.location).value_or(entries_.Measure(0, 1));
     made_.AddChild(entries_.Pack(0, 1, shape, memory_.Allocate(shape.bytes)));
+    const bool at_end = AtEnd();
     Replace(depth_, parent_.child, 1, made_, true);
+    if (smaller) Retire(leaf);
+    if (at_end) {
+      tail_ = Descend(change.key);
+      tail_parent_ = parent_;
+    }
     return true;
   }
   scratch_.resize((bytes + 7) / 8);

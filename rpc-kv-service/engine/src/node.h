@@ -26,18 +26,19 @@ inline std::uint64_t LoadWord(const char* from) noexcept {
   std::memcpy(&word, from, sizeof word);
   return word;
 }
+// What fits into so many bytes.
+inline constexpr std::uint64_t kMostIn[] = {0,
+                                            0xff,
+                                            0xffff,
+                                            0xff'ffff,
+                                            0xffff'ffff,
+                                            0xff'ffff'ffff,
+                                            0xffff'ffff'ffff,
+                                            0xff'ffff'ffff'ffff,
+                                            ~std::uint64_t{0}};
 // The lowest `width` bytes, 0..8.
 inline std::uint64_t LowBytes(std::uint64_t word, unsigned width) noexcept {
-  constexpr std::uint64_t kMasks[] = {0,
-                                      0xff,
-                                      0xffff,
-                                      0xff'ffff,
-                                      0xffff'ffff,
-                                      0xff'ffff'ffff,
-                                      0xffff'ffff'ffff,
-                                      0xff'ffff'ffff'ffff,
-                                      ~std::uint64_t{0}};
-  return word & kMasks[width];
+  return word & kMostIn[width];
 }
 // Bytes that a number needs; 0 for 0.
 inline unsigned PackedWidth(std::uint64_t value) noexcept {

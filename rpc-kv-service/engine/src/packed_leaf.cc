@@ -12,7 +12,7 @@ std::uint64_t SizeAndFlag(const Location& location) noexcept {
 
 // True if value is base plus what fits into so many bytes.
 bool Reaches(std::uint64_t base, unsigned width, std::uint64_t value) noexcept {
-  return value >= base && PackedWidth(value - base) <= width;
+  return value >= base && value - base <= kMostIn[width];
 }
 
 }  // namespace
@@ -29,6 +29,18 @@ void Leaf::StoreRow(char* row, const Location& location) const noexcept {
   row += offset_width_;
   store(row, location.slot - (place_base_ >> kOffsetBits));
   store(row + slot_width_, SizeAndFlag(location) - size_base_);
+}
+
+bool Leaf::EndsBelow(std::string_view key) const noexcept {
+  const std::string_view common = prefix();
+  if (key.size() < common.size()) return false;
+  const int order = CompareBytes(key.data(), common.data(), common.size());
+  if (order != 0) return order > 0;
+  const std::string_view rest = key.substr(common.size());
+  const std::string_view last = suffix(count - 1u);
+  const std::size_t shared = std::min(rest.size(), last.size());
+  const int ends = CompareBytes(rest.data(), last.data(), shared);
+  return ends != 0 ? ends > 0 : rest.size() > last.size();
 }
 
 std::size_t Leaf::LowerBound(std::string_view key, bool* equal, std::size_t from) const noexcept {
@@ -97,11 +109,24 @@ std::size_t Leaf::AnyLowerBound(std::string_view rest, bool* equal,
 }
 
 void LeafEntries::Add(const Leaf& leaf, std::size_t from, std::size_t to) {
+  const std::string_view prefix = leaf.prefix();
+  const std::size_t first = ends_.size();
+  std::size_t end = keys_.size();
+  ends_.resize(first + to - from);
+  locations_.resize(first + to - from);
   for (std::size_t i = from; i < to; ++i) {
-    keys_.append(leaf.prefix());
-    keys_.append(leaf.suffix(i));
-    ends_.push_back(keys_.size());
-    locations_.push_back(leaf.location(i));
+    end += prefix.size() + leaf.suffix(i).size();
+    ends_[first + i - from] = end;
+    locations_[first + i - from] = leaf.location(i);
+  }
+  const std::size_t before = keys_.size();
+  keys_.resize(end);
+  char* at = keys_.data() + before;
+  for (std::size_t i = from; i < to; ++i) {
+    const std::string_view suffix = leaf.suffix(i);
+    std::memcpy(at, prefix.data(), prefix.size());
+    std::memcpy(at + prefix.size(), suffix.data(), suffix.size());
+    at += prefix.size() + suffix.size();
   }
 }
 
@@ -224,6 +249,23 @@ LeafPart::LeafPart(const Leaf& leaf, std::size_t from, std::size_t to) noexcept
     shape_.size_base = leaf.size_base_;
     same_rows_ = true;
   }
+}
+
+std::optional<LeafShape> LeafPart::ShapeOfNext(std::string_view key,
+                                               const Location& location) const noexcept {
+  LeafShape shape = shape_;
+  const std::string_view first = leaf_.suffix(from_);
+  const std::size_t more = shape.prefix - leaf_.prefix_size_;
+  if (key.size() != shape.prefix + shape.stride || !key.starts_with(leaf_.prefix()) ||
+      !key.substr(leaf_.prefix_size_).starts_with(first.substr(0, more)) ||
+      !Reaches(shape.size_base, shape.size_width, SizeAndFlag(location))) {
+    return std::nullopt;
+  }
+  shape.place_base = std::uint64_t{location.slot} << Leaf::kOffsetBits | location.offset;
+  shape.bytes =
+      Leaf::BytesFor(1, false, shape.prefix, shape.stride,
+                     std::size_t{shape.offset_width} + shape.slot_width + shape.size_width);
+  return shape;
 }
 
 Leaf* LeafPart::Pack(void* memory) const noexcept {

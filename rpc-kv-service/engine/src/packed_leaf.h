@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,9 @@ class Leaf : public Node {
 
   // The first position whose key is not below `key`, from `from` on; `equal`: it is the key.
   std::size_t LowerBound(std::string_view key, bool* equal, std::size_t from = 0) const noexcept;
+
+  // True if all its keys are below `key`; false if it is not sure.
+  bool EndsBelow(std::string_view key) const noexcept;
 
   // True if the key could be put in as the leaf is packed: it begins with the prefix, has the size
   // of the others, and the location is within reach of the bases.
@@ -161,6 +165,10 @@ class LeafPart {
   // The leaf is not variable.
   LeafPart(const Leaf& leaf, std::size_t from, std::size_t to) noexcept;
   std::size_t bytes() const noexcept { return shape_.bytes; }
+  // How a leaf of this key is made, if it goes on where this one ends: so that the next ones fit,
+  // too. Nothing: it does not look as if they would.
+  std::optional<LeafShape> ShapeOfNext(std::string_view key,
+                                       const Location& location) const noexcept;
   // Makes the leaf in memory of that size, which lies at a multiple of 8.
   Leaf* Pack(void* memory) const noexcept;
 
