@@ -92,9 +92,9 @@ bool ScanIterator::TakePortion() {
   }
   more_ = portion_.size() == most;
   portion_size_ = std::min(portion_size_ * 2, kMaxPortion);
-  KeepSegments();
   prefetched_ = 1;
-  while (prefetched_ < std::min(kAhead, portion_.size())) PrefetchRecord(prefetched_++);
+  PrefetchRecords();
+  KeepSegments();
   return portion_.size() > 0;
 }
 
@@ -148,6 +148,7 @@ void ScanIterator::TakeRecords() {
   checked_ = 0;
   std::size_t taken = 0;
   do {
+    PrefetchRecords();
     RecordGroup group;
     const std::size_t most = std::min<std::uint64_t>(
         std::min(RecordGroup::kMost, portion_.size() - at_), left_ - checked_);
@@ -165,7 +166,6 @@ void ScanIterator::TakeRecords() {
 }
 
 bool ScanIterator::TakeRecord(RecordGroup& group) {
-  if (prefetched_ < portion_.size()) PrefetchRecord(prefetched_++);
   const Location& location = portion_.location(at_);
   Segment& segment = *segments_.at(location.slot);
   std::string_view bytes;
@@ -180,6 +180,13 @@ bool ScanIterator::TakeRecord(RecordGroup& group) {
   }
   group.Add(segment, location, portion_.key(at_), bytes);
   return true;
+}
+
+// For a whole group together: a prefetch waits for its page to be looked up, and several do that at
+// the same time.
+void ScanIterator::PrefetchRecords() {
+  const std::size_t until = std::min(at_ + kAhead + RecordGroup::kMost, portion_.size());
+  for (; prefetched_ < until; ++prefetched_) PrefetchRecord(prefetched_);
 }
 
 void ScanIterator::PrefetchRecord(std::size_t at) const {

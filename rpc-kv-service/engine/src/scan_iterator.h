@@ -40,6 +40,7 @@ class ScanIterator final : public Iterator {
   bool ShowRecords();  // that have been checked; false: there are none
   void TakeRecords();  // the next ones of the portion; failure_ says what is wrong behind them
   bool TakeRecord(RecordGroup& group);  // the next one; false: not now, or failure_ says why
+  void PrefetchRecords();               // those that come soon
   void PrefetchRecord(std::size_t at) const;
   Status ReadUnmapped(Segment& segment, const Location& location, std::string_view* bytes);
   bool InWindow(const Location& location) const noexcept {
