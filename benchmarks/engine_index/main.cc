@@ -111,6 +111,9 @@ void MeasureRandom(const Candidate& candidate, std::uint64_t count, Figures& fig
   });
   figures["overwritten_B"] =
       static_cast<double>(ResidentBytes() - before) / static_cast<double>(count);
+  figures["delete_ns"] = NanosecondsPer(count, [&] {
+    for (const Key& key : keys) map->Erase(key);
+  });
 }
 
 void MeasureBatches(const Candidate& candidate, std::uint64_t count, Figures& figures) {
@@ -158,10 +161,10 @@ double Median(std::vector<double> values) {
 }
 
 // The columns, in the order in which they are shown.
-constexpr const char* kColumns[] = {"insert_ns", "random_B",      "overwrite_ns", "overwritten_B",
-                                    "batch_ns",  "find_ns",       "2_threads_x",  "missing_ns",
-                                    "scan_ns",   "load_ns",       "loaded_B",     "decimal_ns",
-                                    "decimal_B", "big-endian_ns", "big-endian_B"};
+constexpr const char* kColumns[] = {"insert_ns",  "random_B",  "overwrite_ns",  "overwritten_B",
+                                    "delete_ns",  "batch_ns",  "find_ns",       "2_threads_x",
+                                    "missing_ns", "scan_ns",   "load_ns",       "loaded_B",
+                                    "decimal_ns", "decimal_B", "big-endian_ns", "big-endian_B"};
 
 int Run(std::uint64_t count, int runs, const std::string& only) {
   const std::vector<Candidate> candidates = Candidates();

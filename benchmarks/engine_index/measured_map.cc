@@ -23,6 +23,10 @@ class WeirIndex final : public MeasuredMap {
     for (const auto& [key, location] : entries) changes_.push_back({key, location});
     index_.Apply(changes_);
   }
+  void Erase(std::string_view key) override {
+    const kv::Change change{key, {}, true};
+    index_.Apply({&change, 1});
+  }
   void Load(std::span<const Entry> entries) override {
     std::vector<kv::IndexBuilder> builders(1);
     for (const auto& [key, location] : entries) builders[0].Add(key, location);

@@ -23,6 +23,7 @@ class MeasuredMap {
   virtual void PutBatch(std::span<const Entry> entries) {
     for (const auto& [key, location] : entries) Put(key, location);
   }
+  virtual void Erase(std::string_view key) = 0;
   // The map is empty, the entries are in order.
   virtual void Load(std::span<const Entry> entries) { PutBatch(entries); }
   virtual bool Find(std::string_view key, kv::Location& location) const = 0;
@@ -43,6 +44,7 @@ class StandardMap final : public MeasuredMap {
   void Put(std::string_view key, const kv::Location& location) override {
     map_[Key(key)] = location;
   }
+  void Erase(std::string_view key) override { map_.erase(Key(key)); }
   void Load(std::span<const Entry> entries) override {
     for (const auto& [key, location] : entries) map_.emplace_hint(map_.end(), Key(key), location);
   }
