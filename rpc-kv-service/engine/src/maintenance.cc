@@ -8,7 +8,6 @@
 namespace weir::kv {
 namespace {
 
-constexpr std::uint64_t kScrubStep = 256 << 10;
 // Smaller active segments are not closed for the garbage in them.
 constexpr std::uint64_t kMaxSealEarly = 8 << 20;
 constexpr std::uint32_t kMaxDelay = 64;  // after failures, in checks
@@ -29,7 +28,8 @@ Maintenance::Maintenance(MaintenanceParts parts)
       throttle_(parts_.options.merge.bytes_per_second, parts_.reads, Now()),
       hints_(parts_.merge.directory, parts_.merge.segments, parts_.merge.store_id, parts_.options,
              Now()),
-      scrub_pace_(parts_.options.scrub.bytes_per_second, kScrubStep, Now()) {}
+      scrub_(parts_.merge.directory.vfs(), parts_.merge.segments, parts_.options, scrub_counters_,
+             Now()) {}
 
 Maintenance::~Maintenance() {
   Stop();
@@ -80,8 +80,8 @@ void Maintenance::Run() {
       now = Now();
       next_look = now + parts_.options.merge.check_every;
     }
-    if (scrubs && now >= next_scrub_) Scrub();
-    Sleep(scrubs ? std::min(next_look, next_scrub_) : next_look, [this] { return woken_; });
+    if (scrubs && now >= scrub_.next()) scrub_.Step(now);
+    Sleep(scrubs ? std::min(next_look, scrub_.next()) : next_look, [this] { return woken_; });
   }
 }
 
@@ -238,6 +238,11 @@ void Maintenance::NoteFailure(const Status& status, const Segments& inputs, std:
   next_try_ = Now() + failures_ * parts_.options.merge.check_every;
 }
 
+Status Maintenance::Verify(const VerifyProgress& progress) {
+  return VerifySegments(parts_.merge.directory.vfs(), parts_.merge.segments, parts_.active_bytes,
+                        scrub_counters_, progress);
+}
+
 Status Maintenance::MergeNow(const MergeOptions& options) {
   ++waiting_merges_;
   Wake();
@@ -306,66 +311,6 @@ Status Maintenance::MergeNow(const MergeOptions& options) {
     }
   }
   return {};
-}
-
-// One step. At the end of the last segment it begins with the first again.
-void Maintenance::Scrub() {
-  const TimePoint now = Now();
-  next_scrub_ = now + parts_.options.merge.check_every;
-  if (scrub_ == nullptr) {
-    std::shared_ptr<Segment> next;
-    std::shared_ptr<Segment> first;
-    for (const auto& segment : parts_.merge.segments.List()) {
-      if (!segment->sealed()) continue;
-      if (first == nullptr) first = segment;
-      if (next == nullptr && segment->fid() > scrubbed_fid_) next = segment;
-    }
-    if (next == nullptr) next = first;
-    if (next == nullptr) return;
-    scrub_ = std::make_unique<SegmentScrub>(parts_.merge.directory.vfs(), parts_.merge.segments,
-                                            next, next->facts().length, scrub_counters_);
-    scrubbed_fid_ = next->fid();
-  }
-  const std::uint64_t before = scrub_->done();
-  const auto more = scrub_->Read(kScrubStep);
-  if (!more.ok()) {
-    ++scrub_counters_.bad_records;
-    LogError("scrubbing: " + std::string(more.status().message()));
-  }
-  next_scrub_ = scrub_pace_.Take(scrub_->done() - before, now);
-  if (!more.ok() || !*more) scrub_.reset();
-}
-
-Status Maintenance::Verify(const VerifyProgress& progress) {
-  struct Part {
-    std::shared_ptr<Segment> segment;
-    std::uint64_t length;
-  };
-  std::vector<Part> parts;
-  std::uint64_t total = 0;
-  for (auto& segment : parts_.merge.segments.List()) {
-    std::uint64_t length = parts_.active_bytes();
-    if (segment->sealed()) length = segment->facts().length;
-    parts.push_back({segment, length});
-    total += length;
-  }
-  std::uint64_t before = 0;
-  Status first_bad;
-  for (auto& part : parts) {
-    SegmentScrub scrub(parts_.merge.directory.vfs(), parts_.merge.segments, part.segment,
-                       part.length, scrub_counters_);
-    while (true) {
-      const auto more = scrub.Read(4 * kScrubStep);
-      if (!more.ok()) return more.status();
-      if (progress && !progress(before + scrub.done(), total)) {
-        return Cancelled("verifying was stopped");
-      }
-      if (!*more) break;
-    }
-    if (first_bad.ok()) first_bad = scrub.first_bad();
-    before += part.length;
-  }
-  return first_bad;
 }
 
 }  // namespace weir::kv

@@ -68,7 +68,6 @@ class Maintenance {
   Segments Find(const std::vector<std::uint64_t>& fids) const;
   void Reclaim();
   bool ReclaimAll();
-  void Scrub();
 
   // Waits until then. False: the store is being closed. `urgent` may end it early.
   bool Sleep(TimePoint until, const std::function<bool()>& urgent);
@@ -90,10 +89,7 @@ class Maintenance {
   std::set<std::uint64_t> bad_;  // segments that automatic merges leave alone
   std::uint32_t failures_ = 0;   // of automatic merges in a row
   TimePoint next_try_{};
-  TokenBucket scrub_pace_;
-  TimePoint next_scrub_{};
-  std::unique_ptr<SegmentScrub> scrub_;
-  std::uint64_t scrubbed_fid_ = 0;  // the last one
+  BackgroundScrub scrub_;
 
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;

@@ -7,14 +7,13 @@
 
 #include "coding.h"
 #include "merge_input.h"
+#include "merge_move.h"
 #include "merge_output.h"
 #include "segment_run.h"
-#include "segment_scanner.h"
 
 namespace weir::kv {
 namespace {
 
-constexpr std::size_t kMovesPerLock = 256;
 // How often the pin is renewed and the pace is asked.
 constexpr std::uint64_t kStepBytes = 64 << 10;
 constexpr std::uint64_t kRunEntryCost = 8;  // bytes of a hint per entry, roughly
@@ -33,11 +32,6 @@ class OneMerge {
   std::uint64_t bad_fid() const noexcept { return bad_fid_; }
 
  private:
-  struct Removal {
-    std::string key;
-    Location from;
-  };
-
   void FindOldestOutside();
   Status OpenRuns();
   Status Copy();
@@ -48,8 +42,6 @@ class OneMerge {
   Status CheckSawAll();
   Status Commit();
   Status Publish();
-  Status Relocate(const MergeOutput::Written& written);
-  void Forget();
   void DropInputs();
   bool IsInput(const Segment& segment) const;
   Status BadRecord(const Location& location, std::string_view what);
@@ -64,7 +56,7 @@ class OneMerge {
   std::uint64_t oldest_outside_ = SegmentFacts::kNoSeq;
   std::optional<MergeInput> input_;
   MergeOutput output_;
-  std::vector<Removal> removals_;  // of keys that have expired
+  std::vector<ExpiredKey> removals_;  // of keys that have expired
   std::uint64_t time_floor_ = 0;
   std::uint64_t now_ms_ = 0;
   std::int64_t seen_live_ = 0;  // bytes of records that the index named
@@ -285,76 +277,18 @@ Status OneMerge::Commit() {
 
 Status OneMerge::Publish() {
   for (const auto& written : output_.written()) {
-    if (Status status = Relocate(written); !status.ok()) {
+    if (Status status =
+            MoveIndexTo(written, parts_.directory.vfs(), parts_.segments, parts_.snapshots);
+        !status.ok()) {
       // MANIFEST has dropped files that the index still names. Reads go on; the next open is right.
       parts_.fence(status);
       return status;
     }
   }
-  Forget();
+  ForgetExpired(removals_, parts_.snapshots);
   DropInputs();
   ++counters_.merges;
   return {};
-}
-
-Status OneMerge::Relocate(const MergeOutput::Written& written) {
-  const SegmentFacts& facts = written.facts;
-  const std::uint32_t slot = parts_.segments.AddSealed(facts)->slot();
-  const std::string path = parts_.segments.PathOf(facts.fid);
-  auto file = parts_.directory.vfs().Open(path, OpenMode::kRead);
-  if (!file.ok()) return file.status();
-  // The keys are read again from what was just written, rather than kept in memory.
-  SegmentScanner scanner(**file, facts.fid, facts.length);
-  std::string keys;
-  std::vector<std::size_t> ends;
-  std::vector<Move> moves;
-  const auto flush = [&] {
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < moves.size(); ++i) {
-      moves[i].key = std::string_view(keys).substr(start, ends[i] - start);
-      start = ends[i];
-    }
-    parts_.snapshots.Relocate(moves);
-    keys.clear();
-    ends.clear();
-    moves.clear();
-  };
-  std::size_t puts = 0;
-  while (true) {
-    const auto step = scanner.Next();
-    if (!step.ok()) return step.status();
-    if (*step == SegmentScanner::Step::kEnd) break;
-    if (*step == SegmentScanner::Step::kBad) {
-      return DataLoss(path + ": at offset " + std::to_string(scanner.offset()) +
-                      ": the record is damaged that was just written; see to the device");
-    }
-    const RecordHead& head = scanner.head();
-    if (head.type() != RecordType::kNormal) continue;
-    Move move;
-    move.from = MergeOutput::UnpackPlace(written.moved_from[puts++]);
-    move.from.size = static_cast<std::uint32_t>(head.size());
-    move.from.expires = head.has_expiry();
-    move.to = move.from;
-    move.to->slot = slot;
-    move.to->offset = scanner.offset();
-    keys.append(scanner.key());
-    ends.push_back(keys.size());
-    moves.push_back(move);
-    if (moves.size() == kMovesPerLock) flush();
-  }
-  flush();
-  return {};
-}
-
-void OneMerge::Forget() {
-  std::vector<Move> moves;
-  for (std::size_t i = 0; i < removals_.size(); ++i) {
-    moves.push_back({.key = removals_[i].key, .from = removals_[i].from, .to = std::nullopt});
-    if (moves.size() == kMovesPerLock || i + 1 == removals_.size()) {
-      parts_.snapshots.Relocate(moves);
-      moves.clear();
-    }
-  }
 }
 
 void OneMerge::DropInputs() {

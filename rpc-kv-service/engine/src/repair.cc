@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <tuple>
 
 #include "data_directory.h"
 #include "new_directory.h"
 #include "new_store_id.h"
+#include "salvage_writer.h"
 #include "segment_survey.h"
 #include "still_directory.h"
 #include "weir/kv/repair.h"
@@ -15,79 +15,6 @@ namespace weir::kv {
 namespace {
 
 constexpr std::uint64_t kMaxManifestSize = 1 << 30;
-constexpr std::size_t kWriteSize = 1 << 20;
-
-// The segments of a repaired store, records in the order of keys.
-class SalvageWriter {
- public:
-  SalvageWriter(Vfs& vfs, NewDirectory& directory, std::uint64_t segment_size,
-                ManifestState& manifest)
-      : vfs_(vfs), directory_(directory), segment_size_(segment_size), manifest_(manifest) {}
-
-  Status Add(std::uint8_t tag, std::uint64_t seq, std::string_view key, std::string_view value) {
-    const std::uint64_t size = RecordSize(seq, key.size(), value.size());
-    if (file_ != nullptr && end() > kSegmentHeaderSize && end() + size > segment_size_) {
-      if (Status status = Finish(); !status.ok()) return status;
-    }
-    if (file_ == nullptr) {
-      if (Status status = Start(); !status.ok()) return status;
-    }
-    const std::string record = EncodeRecord(fid_, end(), tag, seq, key, value);
-    std::uint32_t record_crc = 0;
-    std::memcpy(&record_crc, record.data(), sizeof record_crc);
-    crc_.Extend(record_crc);
-    pending_.append(record);
-    return pending_.size() >= kWriteSize ? WriteOut() : Status();
-  }
-
-  // The segment that is being written is complete.
-  Status Finish() {
-    if (file_ == nullptr) return {};
-    if (Status status = WriteOut(); !status.ok()) return status;
-    if (Status status = file_->Sync(); !status.ok()) return status;
-    manifest_.segments[fid_] = {
-        .kind = SegmentKind::kMerged, .sealed = true, .length = written_, .crc = crc_.Value()};
-    file_.reset();
-    return {};
-  }
-
- private:
-  std::uint64_t end() const noexcept { return written_ + pending_.size(); }
-
-  Status Start() {
-    fid_ = manifest_.next_fid++;
-    auto file = vfs_.Open(directory_.PathOf(SegmentName(fid_)), OpenMode::kCreateNew);
-    if (!file.ok()) return file.status();
-    file_ = *std::move(file);
-    SegmentHeader header;
-    header.store_id = manifest_.store_id;
-    header.fid = fid_;
-    header.kind = SegmentKind::kMerged;
-    written_ = 0;
-    pending_ = EncodeSegmentHeader(header);
-    crc_ = Crc32c();
-    crc_.Extend(pending_);
-    return {};
-  }
-
-  Status WriteOut() {
-    const std::string_view piece = pending_;
-    if (Status status = file_->Write(written_, {&piece, 1}); !status.ok()) return status;
-    written_ += pending_.size();
-    pending_.clear();
-    return {};
-  }
-
-  Vfs& vfs_;
-  NewDirectory& directory_;
-  const std::uint64_t segment_size_;
-  ManifestState& manifest_;
-  std::unique_ptr<File> file_;
-  std::uint64_t fid_ = 0;
-  std::uint64_t written_ = 0;
-  std::string pending_;
-  Crc32c crc_;
-};
 
 // One repair, while it runs.
 class Salvage {

@@ -5,6 +5,11 @@
 #include "weir/log.h"
 
 namespace weir::kv {
+namespace {
+
+constexpr std::uint64_t kScrubStep = 256 << 10;
+
+}  // namespace
 
 SegmentScrub::SegmentScrub(Vfs& vfs, const SegmentTable& table, std::shared_ptr<Segment> segment,
                            std::uint64_t length, ScrubCounters& counters)
@@ -82,6 +87,72 @@ Result<bool> SegmentScrub::Read(std::uint64_t bytes) {
     return false;
   }
   return true;
+}
+
+BackgroundScrub::BackgroundScrub(Vfs& vfs, const SegmentTable& segments, const Options& options,
+                                 ScrubCounters& counters, TimePoint now)
+    : vfs_(vfs),
+      segments_(segments),
+      look_again_(options.merge.check_every),
+      counters_(counters),
+      pace_(options.scrub.bytes_per_second, kScrubStep, now) {}
+
+void BackgroundScrub::Step(TimePoint now) {
+  next_ = now + look_again_;
+  if (scrub_ == nullptr) {
+    std::shared_ptr<Segment> next;
+    std::shared_ptr<Segment> first;
+    for (const auto& segment : segments_.List()) {
+      if (!segment->sealed()) continue;
+      if (first == nullptr) first = segment;
+      if (next == nullptr && segment->fid() > fid_) next = segment;
+    }
+    if (next == nullptr) next = first;
+    if (next == nullptr) return;
+    scrub_ = std::make_unique<SegmentScrub>(vfs_, segments_, next, next->facts().length, counters_);
+    fid_ = next->fid();
+  }
+  const std::uint64_t before = scrub_->done();
+  const auto more = scrub_->Read(kScrubStep);
+  if (!more.ok()) {
+    ++counters_.bad_records;
+    LogError("scrubbing: " + std::string(more.status().message()));
+  }
+  next_ = pace_.Take(scrub_->done() - before, now);
+  if (!more.ok() || !*more) scrub_.reset();
+}
+
+Status VerifySegments(Vfs& vfs, const SegmentTable& segments,
+                      const std::function<std::uint64_t()>& active_bytes, ScrubCounters& counters,
+                      const VerifyProgress& progress) {
+  struct Part {
+    std::shared_ptr<Segment> segment;
+    std::uint64_t length;
+  };
+  std::vector<Part> parts;
+  std::uint64_t total = 0;
+  for (auto& segment : segments.List()) {
+    std::uint64_t length = active_bytes();
+    if (segment->sealed()) length = segment->facts().length;
+    parts.push_back({segment, length});
+    total += length;
+  }
+  std::uint64_t before = 0;
+  Status first_bad;
+  for (auto& part : parts) {
+    SegmentScrub scrub(vfs, segments, part.segment, part.length, counters);
+    while (true) {
+      const auto more = scrub.Read(4 * kScrubStep);
+      if (!more.ok()) return more.status();
+      if (progress && !progress(before + scrub.done(), total)) {
+        return Cancelled("verifying was stopped");
+      }
+      if (!*more) break;
+    }
+    if (first_bad.ok()) first_bad = scrub.first_bad();
+    before += part.length;
+  }
+  return first_bad;
 }
 
 }  // namespace weir::kv

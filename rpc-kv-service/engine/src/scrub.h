@@ -1,14 +1,19 @@
-// Reads segments again, from the first byte to the last, and checks every record and the whole.
+// Reads segments again, from the first byte to the last, and checks every record and the whole:
+// a little at a time in the background, or all of them now.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "segment_scanner.h"
 #include "segment_table.h"
+#include "token_bucket.h"
+#include "weir/kv/store.h"
 
 namespace weir::kv {
 
@@ -49,5 +54,36 @@ class SegmentScrub {
   std::uint64_t bad_ = 0;
   Status first_bad_;
 };
+
+// Reads all closed segments, one after the other, for ever. One thread.
+class BackgroundScrub {
+ public:
+  using TimePoint = TokenBucket::TimePoint;
+
+  // At the pace of `options`.
+  BackgroundScrub(Vfs& vfs, const SegmentTable& segments, const Options& options,
+                  ScrubCounters& counters, TimePoint now);
+
+  // When the next step is due.
+  TimePoint next() const noexcept { return next_; }
+  // Reads a piece. At the end of the last segment it begins with the first again.
+  void Step(TimePoint now);
+
+ private:
+  Vfs& vfs_;
+  const SegmentTable& segments_;
+  const std::chrono::milliseconds look_again_;  // after there was nothing to read
+  ScrubCounters& counters_;
+  TokenBucket pace_;
+  TimePoint next_{};
+  std::unique_ptr<SegmentScrub> scrub_;
+  std::uint64_t fid_ = 0;  // the last one
+};
+
+// Reads all segments now, of the active one what is written. The first that is bad as DATA_LOSS;
+// CANCELLED if `progress` says so.
+Status VerifySegments(Vfs& vfs, const SegmentTable& segments,
+                      const std::function<std::uint64_t()>& active_bytes, ScrubCounters& counters,
+                      const VerifyProgress& progress);
 
 }  // namespace weir::kv
