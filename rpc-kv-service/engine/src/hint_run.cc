@@ -164,6 +164,7 @@ class HintRun final : public KeyRun {
 };
 
 std::unique_ptr<KeyRun> Hint::NewRun(std::shared_ptr<const Hint> hint) {
+  if (hint->segment_ != nullptr) return NewOrderedRun(std::move(hint));
   return std::make_unique<HintRun>(std::move(hint));
 }
 

@@ -87,7 +87,9 @@ Status MergeOutput::StartSegment() {
   auto file = directory_.vfs().Open(directory_.PathOf(SegmentName(*fid)), OpenMode::kCreateNew);
   if (!file.ok()) return file.status();
   file_ = *std::move(file);
-  if (auto hint = HintWriter::Create(directory_.vfs(), directory_.path(), *fid); hint.ok()) {
+  if (auto hint =
+          HintWriter::Create(directory_.vfs(), directory_.path(), *fid, SegmentKind::kMerged);
+      hint.ok()) {
     hint_ = *std::move(hint);
   }
   Written& segment = written_.emplace_back();

@@ -51,9 +51,21 @@ Result<std::shared_ptr<const Hint>> OpenHint(Vfs& vfs, const std::string& direct
   const std::string path = directory + "/" + HintName(fid);
   auto mapping = vfs.Map(path);
   if (!mapping.ok()) return mapping.status();
-  std::shared_ptr<const Mapping> owner = *std::move(mapping);
-  const std::string_view bytes = owner->bytes();
-  auto [hint, error] = Hint::Parse(bytes, std::move(owner));
+  struct Mappings {
+    std::unique_ptr<Mapping> hint;
+    std::unique_ptr<Mapping> segment;
+  };
+  auto owner = std::make_shared<Mappings>();
+  owner->hint = *std::move(mapping);
+  const std::string_view bytes = owner->hint->bytes();
+  std::string_view segment;
+  if (Hint::IsOrdered(bytes)) {
+    auto mapped = vfs.Map(directory + "/" + SegmentName(fid));
+    if (!mapped.ok()) return mapped.status();
+    owner->segment = *std::move(mapped);
+    segment = owner->segment->bytes();
+  }
+  auto [hint, error] = Hint::Parse(bytes, std::move(owner), segment);
   if (error.empty()) error = Mismatch(*hint, store_id, fid, live);
   if (!error.empty()) return DataLoss(path + ": " + error);
   return std::move(hint);
@@ -106,7 +118,7 @@ Status WriteHint(Vfs& vfs, const std::string& directory, const StoreId& store_id
   const auto replayed = ReplaySegment(*opened->file, opened->path, facts.fid, opened->size,
                                       opened->live, store_id, 0, keys);
   if (!replayed.ok()) return replayed.status();
-  const auto writer = HintWriter::Create(vfs, directory, facts.fid);
+  const auto writer = HintWriter::Create(vfs, directory, facts.fid, facts.kind);
   if (!writer.ok()) return writer.status();
   Status status;
   keys.ForEachNewest([&](const RunEntry& entry) {

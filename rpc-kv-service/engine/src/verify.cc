@@ -218,11 +218,17 @@ void Verifier::VerifyChain(const std::string& name, const SegmentHeader& header)
 }
 
 void Verifier::VerifyHint(std::uint64_t fid, const LiveSegment& live) {
-  const auto hint = OpenHint(*vfs_, directory_, manifest_.store_id, fid, live);
+  auto hint = OpenHint(*vfs_, directory_, manifest_.store_id, fid, live);
+  Status status = hint.status();
   if (hint.ok()) {
+    const auto run = Hint::NewRun(*std::move(hint));
+    while (run->Next()) continue;
+    status = run->status();
+  }
+  if (status.ok()) {
     ++result_.hints;
-  } else if (hint.status().code() != StatusCode::kNotFound) {
-    result_.notes.push_back(std::string(hint.status().message()) + "; an open makes it anew");
+  } else if (status.code() != StatusCode::kNotFound) {
+    result_.notes.push_back(std::string(status.message()) + "; an open makes it anew");
   }
 }
 

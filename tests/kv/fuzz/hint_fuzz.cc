@@ -1,5 +1,6 @@
 // T15, H13: no bytes make the reader of hints crash or read outside of them. The first byte says if
-// all CRCs are made right, so that more than they is tested.
+// all CRCs are made right, so that more than they is tested, and if the first half of the others is
+// the segment that the hint is for.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -19,7 +20,9 @@ void MakeCrcsRight(std::string& bytes) {
   const std::uint64_t left = bytes.size() - kHintFooterSize;
   const auto block_bytes = LoadFixed<std::uint64_t>(footer + 96);
   const auto table_bytes = LoadFixed<std::uint64_t>(footer + 104);
-  if (block_bytes <= left && table_bytes == left - block_bytes) {
+  if (Hint::IsOrdered(bytes)) {
+    StoreFixed(footer + 52, Crc32c().Extend(std::string_view(bytes).substr(0, left)).Value());
+  } else if (block_bytes <= left && table_bytes == left - block_bytes) {
     std::uint64_t block = 0;
     for (std::uint64_t at = block_bytes; at + 16 <= left;) {
       const auto size = LoadFixed<std::uint32_t>(bytes.data() + at);
@@ -32,17 +35,19 @@ void MakeCrcsRight(std::string& bytes) {
     const auto table = std::string_view(bytes).substr(block_bytes, table_bytes);
     StoreFixed(footer + 52, Crc32c().Extend(table).Value());
   }
-  StoreFixed(footer + 116, Crc32c().Extend(std::string_view(footer, 116)).Value());
+  StoreFixed(footer + 124, Crc32c().Extend(std::string_view(footer, 124)).Value());
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const auto bytes =
-      std::make_shared<std::string>(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::size_t cut = (data[0] & 2U) != 0 ? input.size() / 2 : 0;
+  const auto segment = std::make_shared<std::string>(input.substr(0, cut));
+  const auto bytes = std::make_shared<std::string>(input.substr(cut));
   if (data[0] % 2 == 1) MakeCrcsRight(*bytes);
-  const auto parsed = Hint::Parse(*bytes, bytes);
+  const auto parsed = Hint::Parse(*bytes, bytes, *segment);
   if (parsed.hint == nullptr) {
     if (parsed.error.empty()) std::abort();
     return 0;
