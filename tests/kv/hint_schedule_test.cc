@@ -32,12 +32,14 @@ TEST(HintChoice, ThoseThatStayLongestWhenThereAreTooMany) {
   EXPECT_EQ(ChooseHints(segments, false, kMergedAbove, 0), Fids({2, 3, 1}));
 }
 
-TEST(HintChoice, AtRestAllButThoseThatAMergeTakesNext) {
+TEST(HintChoice, AtRestAllButAFewAndThoseThatAMergeTakesNext) {
   const std::vector<UnhintedSegment> segments = {{1, 100, 0.5}, {2, 100, 0.1}, {3, 100, 0.3}};
-  EXPECT_EQ(ChooseHints(segments, true, kMergedAbove, 1000), Fids({2, 3}));
+  EXPECT_EQ(ChooseHints(segments, true, kMergedAbove, 300), Fids({2, 3}));
+  EXPECT_EQ(ChooseHints(segments, true, kMergedAbove, 800), Fids({2})) << "200 is a quarter";
+  EXPECT_EQ(ChooseHints(segments, true, kMergedAbove, 1200), Fids());
   EXPECT_EQ(ChooseHints(segments, true, kMergedAbove, 99), Fids({2, 3, 1}))
       << "not without bound either";
-  EXPECT_EQ(ChooseHints(segments, true, 1, 1000), Fids({2, 3, 1})) << "there are no merges";
+  EXPECT_EQ(ChooseHints(segments, true, 1, 300), Fids({2, 3, 1})) << "there are no merges";
 }
 
 TEST(HintChoice, TheBoundGrowsWithTheStore) {
@@ -80,6 +82,8 @@ class HintScheduleTest : public testing::Test {
 };
 
 TEST_F(HintScheduleTest, WritesHintsWhenTheStoreRestsAndNotBefore) {
+  constexpr std::uint64_t kMost = 400 << 10;
+  options_.hints.max_unhinted_bytes = kMost;
   auto store = MustOpen(kDirectory, options_);
   for (std::uint64_t i = 0; i < 20; ++i) {
     Put(*store, 100 * i, 100 * (i + 1));
@@ -90,7 +94,7 @@ TEST_F(HintScheduleTest, WritesHintsWhenTheStoreRestsAndNotBefore) {
   EXPECT_EQ(busy.unhinted, busy.bytes);
   EXPECT_TRUE(Eventually([&] {
     clock_->Advance(milliseconds(100));
-    return Look().unhinted == 0;
+    return Look().unhinted <= kMost / 4;
   }));
 }
 

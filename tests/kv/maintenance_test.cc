@@ -111,12 +111,12 @@ MergeCandidate Candidate(std::uint64_t fid, std::uint64_t length, std::uint64_t 
 }
 
 TEST(MergeChoice, LeavesATidyStoreAlone) {
-  const StoreUse use{.data = 300, .live = 220};
-  EXPECT_TRUE(ChooseMerge({Candidate(1, 100, 60), Candidate(2, 100, 70)}, use, {}).empty());
+  const StoreUse use{.data = 300, .live = 250};
+  EXPECT_TRUE(ChooseMerge({Candidate(1, 100, 60), Candidate(2, 100, 90)}, use, {}).empty());
 }
 
 TEST(MergeChoice, TakesTheMostGarbageAndOfEqualsTheOldest) {
-  const StoreUse use{.data = 400, .live = 270};
+  const StoreUse use{.data = 400, .live = 310};
   EXPECT_EQ(
       ChooseMerge({Candidate(1, 100, 90), Candidate(2, 100, 30), Candidate(3, 100, 90)}, use, {}),
       std::vector<std::uint64_t>{2});
@@ -146,8 +146,13 @@ TEST(MergeChoice, DeletionsThatPileUpAreMergedWithAllThatIsOlder) {
             (std::vector<std::uint64_t>{1, 2}));
 }
 
+struct Steady {
+  double amplification;
+  double space;
+};
+
 // The policy alone, with a store of numbers: keys are overwritten at random, evenly.
-TEST(MergeChoice, SpaceAndWritingStayBoundedUnderRandomOverwrites) {
+Steady SteadyState(const MergePolicy& policy) {
   constexpr std::uint64_t kKeys = 20'000;
   constexpr std::uint64_t kSegment = 500;  // records; a record is one byte here
   std::map<std::uint64_t, std::uint64_t> length;
@@ -198,16 +203,27 @@ TEST(MergeChoice, SpaceAndWritingStayBoundedUnderRandomOverwrites) {
       for (const auto& [fid, bytes] : length) {
         if (fid != active) candidates.push_back(Candidate(fid, bytes, live[fid]));
       }
-      const auto inputs = ChooseMerge(candidates, {.data = data, .live = kKeys}, {});
+      const auto inputs = ChooseMerge(candidates, {.data = data, .live = kKeys}, policy);
       if (inputs.empty()) break;
       merge(inputs);
     }
   }
-  const double amplification = static_cast<double>(puts + copied) / static_cast<double>(puts);
+  return {static_cast<double>(puts + copied) / static_cast<double>(puts), most_space};
+}
+
+TEST(MergeChoice, SpaceAndWritingStayBoundedUnderRandomOverwrites) {
+  const auto [amplification, space] = SteadyState({});
   RecordProperty("write_amplification", std::to_string(amplification));
-  RecordProperty("space", std::to_string(most_space));
+  RecordProperty("space", std::to_string(space));
+  EXPECT_LE(amplification, 2.75);
+  EXPECT_LE(space, 1.35);
+}
+
+// What the store's owner can trade.
+TEST(MergeChoice, AHigherTriggerWritesLessAndTakesMoreSpace) {
+  const auto [amplification, space] = SteadyState({.min_garbage = 0.4, .trigger = 0.3});
   EXPECT_LE(amplification, 1.92);  // times 1.09 for heads and marks of records: 2.1
-  EXPECT_LE(most_space, 1.5);
+  EXPECT_LE(space, 1.5);
 }
 
 class MaintenanceTest : public testing::Test {
@@ -262,7 +278,7 @@ TEST_F(MaintenanceTest, SpaceAndWritingStayBoundedUnderRandomOverwrites) {
   const auto settle = [&] {
     EXPECT_TRUE(Eventually([&] {
       const Stats stats = store->GetStats();
-      return stats.garbage_bytes < 0.32 * static_cast<double>(stats.data_bytes);
+      return stats.garbage_bytes < 0.22 * static_cast<double>(stats.data_bytes);
     }));
   };
   for (std::uint64_t i = 0; i < kKeys; ++i) put(i);
@@ -283,8 +299,8 @@ TEST_F(MaintenanceTest, SpaceAndWritingStayBoundedUnderRandomOverwrites) {
                                static_cast<double>(end.user_bytes - start.user_bytes);
   RecordProperty("write_amplification", std::to_string(amplification));
   RecordProperty("space", std::to_string(most_space));
-  EXPECT_LE(amplification, 2.2);  // short records: 12 bytes of head for 109 of the user's
-  EXPECT_LE(most_space, 1.5);
+  EXPECT_LE(amplification, 3.1);  // short records: 12 bytes of head for 109 of the user's
+  EXPECT_LE(most_space, 1.35);
   EXPECT_GT(end.merges, 5U);
 }
 

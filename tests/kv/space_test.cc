@@ -138,6 +138,10 @@ TEST(Reserve, GrowsWithTheStoreAndStaysSmall) {
   EXPECT_EQ(reserve.bytes(), 0U);
   reserve.Grow(2 << 20);
   EXPECT_EQ(reserve.bytes(), 128U << 10);
+  reserve.Grow(128 << 20);
+  EXPECT_EQ(reserve.bytes(), 256U << 10);
+  reserve.Grow(256 << 20);
+  EXPECT_EQ(reserve.bytes(), 512U << 10);
   reserve.Grow(std::uint64_t{1} << 40);
   EXPECT_EQ(reserve.bytes(), 1U << 20);
   EXPECT_TRUE(reserve.AllowPut());

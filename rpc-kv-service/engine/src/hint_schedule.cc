@@ -10,6 +10,9 @@ namespace {
 
 // A start that has to read this part of the data itself takes about twice as long as from hints.
 constexpr std::uint64_t kPartUnhinted = 8;
+// Less than this part of what may be without a hint at all is read so fast that the space for the
+// hints is worth more, until the store is closed.
+constexpr std::uint64_t kPartAtRest = 4;
 
 double GarbageOf(const Segment& segment) {
   const auto length = static_cast<double>(segment.facts().length);
@@ -33,7 +36,7 @@ std::vector<std::uint64_t> ChooseHints(std::vector<UnhintedSegment> segments, bo
   std::vector<std::uint64_t> chosen;
   for (const UnhintedSegment& segment : segments) {
     const bool stays = segment.garbage <= merged_above;
-    if (without <= most_bytes && !(resting && stays)) break;
+    if (without <= (resting && stays ? most_bytes / kPartAtRest : most_bytes)) break;
     without -= segment.bytes;
     chosen.push_back(segment.fid);
   }

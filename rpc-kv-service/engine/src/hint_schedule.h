@@ -25,9 +25,9 @@ struct UnhintedSegment {
 // How many bytes may be in closed segments without a hint, in a store of `data_bytes`.
 std::uint64_t MostUnhinted(const HintPolicy& policy, std::uint64_t data_bytes) noexcept;
 
-// Which get their hint now, in this order: while the store rests all but those with more garbage
-// than `merged_above`, which a merge takes next; at any time as many as keep the rest within
-// `most_bytes`, those that will stay longest first.
+// Which get their hint now, in this order, those that will stay longest first: as many as keep the
+// others within `most_bytes`; while the store rests within a quarter of that, but not for its sake
+// those with more garbage than `merged_above`, which a merge takes next.
 std::vector<std::uint64_t> ChooseHints(std::vector<UnhintedSegment> segments, bool resting,
                                        double merged_above, std::uint64_t most_bytes);
 

@@ -9,7 +9,10 @@ namespace weir::kv {
 namespace {
 
 constexpr std::uint64_t kLeast = 64 << 10;
-constexpr std::uint64_t kPartOfData = 16;
+// A small store has a large part, but not more than this; a large one a small part.
+constexpr std::uint64_t kPartOfSmall = 16;
+constexpr std::uint64_t kMostOfSmall = 256 << 10;
+constexpr std::uint64_t kPartOfLarge = 512;
 
 }  // namespace
 
@@ -39,7 +42,9 @@ Status Reserve::Take(std::uint64_t size) {
 }
 
 void Reserve::Grow(std::uint64_t data_bytes) {
-  const std::uint64_t size = std::min(most_, std::bit_floor(data_bytes / kPartOfData));
+  const std::uint64_t size =
+      std::min(most_, std::max(std::min(kMostOfSmall, std::bit_floor(data_bytes / kPartOfSmall)),
+                               std::bit_floor(data_bytes / kPartOfLarge)));
   if (size < std::min(kLeast, most_) || size == 0) return;
   const std::lock_guard lock(mutex_);
   if (full_ || size <= held_) return;

@@ -17,8 +17,9 @@ inline constexpr std::string_view kReserveName = "RESERVE";
 
 // Thread-safe.
 //
-// A sixteenth of the data, at most `most` bytes; a store of less than 1 MiB has none. When a write
-// finds the device full the reserve is given up, and puts are refused until it can be taken again.
+// A sixteenth of the data up to 256 KiB, from 128 MiB of data on a 512th, at most `most` bytes; a
+// store of less than 1 MiB has none. When a write finds the device full the reserve is given up,
+// and puts are refused until it can be taken again.
 class Reserve {
  public:
   // `most` 0: none.

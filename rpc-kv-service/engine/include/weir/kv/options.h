@@ -48,9 +48,9 @@ enum class ReadPath : std::uint8_t {
 struct MergePolicy {
   bool automatic = true;
   // A segment is worth merging when at least this part of it is garbage, 0..1.
-  double min_garbage = 0.4;
+  double min_garbage = 0.3;
   // Automatic merges run when garbage is more than this part of all data, 0..1.
-  double trigger = 0.3;
+  double trigger = 0.2;
   // Most bytes a second that a merge reads and writes together; 0: no limit.
   std::uint64_t bytes_per_second = 64 << 20;
   // How often the statistics are looked at.
@@ -60,10 +60,11 @@ struct MergePolicy {
 // When closed segments get their hints, which a start reads in their place. A clean close writes
 // those that are missing, so only a start after a crash has to do without.
 struct HintPolicy {
-  // Hints are written when there was no commit for so long, ...
-  std::chrono::milliseconds rest{1000};
-  // ... or when closed segments without one have more bytes than this and than an eighth of all.
+  // Hints are written when closed segments without one have more bytes than this and than an eighth
+  // of all, ...
   std::uint64_t max_unhinted_bytes = 256 << 20;
+  // ... and when they have more than a quarter of that and there was no commit for so long.
+  std::chrono::milliseconds rest{1000};
 };
 
 // Reading old data again, in the background, to find damage while there is still a good copy.
@@ -92,7 +93,8 @@ struct Options {
   std::uint32_t open_threads = 0;             // for reading hints at the start; 0: one a core
   std::uint64_t segment_size = 64 << 20;      // bytes; a file is closed for the next at this size
   // Most bytes of disk kept back so that deletes and merges can go on when the device is full: a
-  // sixteenth of the data, none while there is less than 1 MiB of it. 0: none.
+  // sixteenth of the data up to 256 KiB, from 128 MiB of data on a 512th; none while there is less
+  // than 1 MiB. 0: none.
   std::uint64_t reserve_bytes = 4 << 20;
   std::uint64_t max_pending_bytes = 64 << 20;  // of writes waiting for their turn
   std::uint32_t max_open_files = 256;          // sealed segments kept open for reading
