@@ -19,7 +19,8 @@ std::vector<Case> MakeCases() {
   const std::vector<Extra> latency = {{"p50_us", "p50 %.0f us"}, {"p99_us", "p99 %.0f us"}};
   const std::vector<Extra> memory = {{"index_bytes_per_key", "index alone %.1f"},
                                      {"resident_bytes_per_key", "with mapped files %.1f"}};
-  const Extra hints = {"hint_bytes_per_byte", "%.2f of it hints"};
+  const Extra hints = {"hint_bytes_per_byte", "%.3f of it hints"};
+  const Extra other = {"other_bytes_per_byte", "%.3f neither hints nor data"};
   const std::vector<Extra> again = {{"seconds_again", "again %.3f"}};
   const std::vector<Extra> merging = {{"ops_per_s_quiet", "%.0f ops/s without"},
                                       {"ops_per_s", "%.0f with"},
@@ -54,9 +55,13 @@ std::vector<Case> MakeCases() {
       Amount("written_overwrite", "the same with three overwrites and their merges",
              "bytes_per_byte", "B/B", "%.2f"),
       Amount("space", "bytes on disk for a live byte after three overwrites", "bytes_per_byte",
-             "B/B", "%.2f", {{"bytes_per_byte_at_most", "at most %.2f"}, hints}),
+             "B/B", "%.2f",
+             {{"bytes_per_byte_at_most", "at most %.2f"},
+              {"bytes_per_byte_closed", "%.2f when closed"},
+              hints,
+              other}),
       Amount("space_merged", "the same after a whole merge or compaction", "bytes_per_byte", "B/B",
-             "%.2f", {{"written_bytes_per_byte", "%.2f written for a byte put"}, hints}),
+             "%.3f", {{"written_bytes_per_byte", "%.2f written for a byte put"}, hints, other}),
       {"merge_put", "puts while a merge runs, as a part of those without", "rate_kept", "", "%.2f",
        true, merging},
       Amount("merge_get", "p99 of gets while a merge runs, as a multiple of that without",

@@ -62,6 +62,8 @@ class Contestant {
   // How the names of files end that only repeat, for a faster start, what others hold; may be
   // empty.
   virtual std::string_view hint_suffix() const { return {}; }
+  // How the names of the files end that these repeat.
+  virtual std::string_view data_suffix() const { return {}; }
   // True: it writes through a mapping, so that only written pages can be counted, not bytes.
   virtual bool writes_through_mapping() const { return false; }
 };

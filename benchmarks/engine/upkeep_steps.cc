@@ -68,13 +68,19 @@ void SpaceStep(Context& context) {
                                    ? now.to_pages - before.to_pages
                                    : now.by_calls - before.by_calls);
   };
-  const auto space = [&] { return static_cast<double>(DiskBytes(context.directory)) / live; };
+  const auto space = [&](std::string_view suffix = {}) {
+    return static_cast<double>(DiskBytes(context.directory, suffix)) / live;
+  };
+  // With its parts, where the contestant's files tell them apart.
   const auto report_space = [&](const std::string& the_case) {
     context.Report(the_case, "bytes_per_byte", space());
-    if (const auto suffix = context.store.hint_suffix(); !suffix.empty()) {
-      context.Report(the_case, "hint_bytes_per_byte",
-                     static_cast<double>(DiskBytes(context.directory, suffix)) / live);
-    }
+    const auto hint_suffix = context.store.hint_suffix();
+    if (hint_suffix.empty()) return;
+    const double hints = space(hint_suffix);
+    const double data = space(context.store.data_suffix());
+    context.Report(the_case, "data_bytes_per_byte", data);
+    context.Report(the_case, "hint_bytes_per_byte", hints);
+    context.Report(the_case, "other_bytes_per_byte", space() - data - hints);
   };
   context.store.Open(context.directory, {.rewrites_a_lot = true});
   FillRandom(context, values, context.plan.keys);
@@ -95,6 +101,7 @@ void SpaceStep(Context& context) {
   report_space("space");
   context.Report("space", "bytes_per_byte_at_most", most);
   context.store.Close();  // what is in memory or in an unfinished file is to be merged, too
+  context.Report("space", "bytes_per_byte_closed", space());
   context.store.Open(context.directory, {.rewrites_a_lot = true});
   if (context.Wants("space_merged") && context.store.Merge(Pace::kAlone)) {
     Settle();

@@ -61,6 +61,7 @@ class Weir final : public Contestant {
   std::string_view hint_suffix() const override { return ".hint"; }
   // Appends to its log are copies into mapped pages.
   bool writes_through_mapping() const override { return true; }
+  std::string_view data_suffix() const override { return ".data"; }
 
  private:
   static void Check(const char* what, const Status& status) {
