@@ -132,14 +132,8 @@ Result<std::unique_ptr<BackupCatalog>> BackupCatalog::OpenToChange(Vfs& vfs,
       !status.ok() && status.code() != StatusCode::kPermissionDenied) {
     return status;
   }
-  auto lock = vfs.Lock(catalog->PathOf(kLockName), "pid " + std::to_string(::getpid()) + "\n");
-  if (!lock.ok()) {
-    if (lock.status().code() != StatusCode::kFailedPrecondition) return lock.status();
-    return FailedPrecondition(std::string(lock.status().message()) +
-                              "; wait until that backup is finished");
-  }
-  catalog->lock_ = *std::move(lock);
-  if (Status status = catalog->ReadNames(); !status.ok()) return status;
+  const std::string holder = "pid " + std::to_string(::getpid()) + "\n";
+  if (Status status = catalog->Lock(holder, LockMode::kExclusive); !status.ok()) return status;
   return catalog;
 }
 
@@ -150,15 +144,20 @@ Result<std::unique_ptr<BackupCatalog>> BackupCatalog::OpenToRead(Vfs& vfs,
   if (catalog->generations_.empty()) {
     return NotFound(catalog->path_ + ": holds no backup; make one first");
   }
-  auto lock = vfs.Lock(catalog->PathOf(kLockName), {}, LockMode::kShared);
+  if (Status status = catalog->Lock({}, LockMode::kShared); !status.ok()) return status;
+  return catalog;
+}
+
+// Takes the lock, then looks again at what is there.
+Status BackupCatalog::Lock(std::string_view holder, LockMode mode) {
+  auto lock = vfs_.Lock(PathOf(kLockName), holder, mode);
   if (!lock.ok()) {
     if (lock.status().code() != StatusCode::kFailedPrecondition) return lock.status();
     return FailedPrecondition(std::string(lock.status().message()) +
                               "; wait until that backup is finished");
   }
-  catalog->lock_ = *std::move(lock);
-  if (Status status = catalog->ReadNames(); !status.ok()) return status;
-  return catalog;
+  lock_ = *std::move(lock);
+  return ReadNames();
 }
 
 Status BackupCatalog::ReadNames() {

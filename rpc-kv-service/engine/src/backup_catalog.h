@@ -76,6 +76,7 @@ class BackupCatalog {
 
  private:
   BackupCatalog(Vfs& vfs, std::string path) : vfs_(vfs), path_(std::move(path)) {}
+  Status Lock(std::string_view holder, LockMode mode);
   Status ReadNames();
 
   Vfs& vfs_;

@@ -27,6 +27,9 @@ namespace weir::kv {
 
 inline constexpr std::uint32_t kManifestVersion = 1;
 
+// No MANIFEST is larger: one that says so is damaged.
+inline constexpr std::uint64_t kMaxManifestSize = 1 << 30;
+
 struct LiveSegment {
   SegmentKind kind = SegmentKind::kLog;
   bool sealed = false;       // false: the last one, still written to

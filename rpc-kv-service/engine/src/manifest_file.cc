@@ -8,7 +8,6 @@
 namespace weir::kv {
 namespace {
 
-constexpr std::uint64_t kMaxManifestSize = 1 << 30;
 // A MANIFEST is written anew when it is larger than this, and this many times its state.
 constexpr std::uint64_t kCompactAbove = 64 * 1024;
 constexpr std::uint64_t kCompactFactor = 4;

@@ -14,8 +14,6 @@
 namespace weir::kv {
 namespace {
 
-constexpr std::uint64_t kMaxManifestSize = 1 << 30;
-
 // One repair, while it runs.
 class Salvage {
  public:

@@ -10,7 +10,6 @@
 namespace weir::kv {
 namespace {
 
-constexpr std::uint64_t kMaxManifestSize = 1 << 30;
 // A millisecond apart. MANIFEST changes before the table does: by a rotation at once, by a merge as
 // it goes through what it has written.
 constexpr int kTries = 120'000;

@@ -11,8 +11,6 @@
 namespace weir::kv {
 namespace {
 
-constexpr std::uint64_t kMaxManifestSize = 1 << 30;
-
 // One verification, while it runs.
 class Verifier {
  public:
