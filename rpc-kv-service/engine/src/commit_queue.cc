@@ -75,16 +75,21 @@ void CommitQueue::Push(WriteRequest& request) noexcept {
 }
 
 void CommitQueue::Submit(WriteRequest& request) {
-  request.bytes += kRequestOverhead;
-  if (closing_.load(std::memory_order_relaxed) ||
-      (!TakeRoom(request.bytes) && !WaitForRoom(request.bytes))) {
+  if (closing_.load(std::memory_order_relaxed)) {
     request.status = Closed();
     return;
   }
   if (TryLead()) {
+    // Needs no room: it is written now, or next.
     Lead(&request);
     if (request.state.load(std::memory_order_acquire) == WriteRequest::kDone) return;
   } else {
+    const std::uint64_t room = request.bytes + kRequestOverhead;
+    if (!TakeRoom(room) && !WaitForRoom(room)) {
+      request.status = Closed();
+      return;
+    }
+    request.room = room;
     Push(request);
     // The leader may have left before it could see the request.
     if (TryLead()) Lead(nullptr);
@@ -110,17 +115,18 @@ void CommitQueue::AwaitTurn(WriteRequest& request) {
 }
 
 bool CommitQueue::SubmitAsync(std::unique_ptr<AsyncWriteRequest>& request) {
-  request->bytes += kRequestOverhead;
+  const std::uint64_t room = request->bytes + kRequestOverhead;
   if (closing_.load(std::memory_order_relaxed)) {
     request->status = Closed();
     return false;
   }
-  if (!TakeRoom(request->bytes)) {
+  if (!TakeRoom(room)) {
     request->status =
         ResourceExhausted("too many writes are waiting (" + std::to_string(pending_bytes()) +
                           " bytes): slow down and try again");
     return false;
   }
+  request->room = room;
   Push(*request.release());
   if (TryLead()) WakeWriterThread();
   return true;
@@ -133,6 +139,7 @@ void CommitQueue::WakeWriterThread() {
 }
 
 void CommitQueue::TakeQueue() {
+  if (newest_.load(std::memory_order_relaxed) == nullptr) return;
   WriteRequest* newest = newest_.exchange(nullptr);
   const auto end = static_cast<std::ptrdiff_t>(backlog_.size());
   for (; newest != nullptr; newest = newest->older) {
@@ -254,9 +261,9 @@ void CommitQueue::Lead(WriteRequest* own) {
 }
 
 void CommitQueue::Complete(std::span<WriteRequest* const> requests) {
-  std::uint64_t bytes = 0;
-  for (const WriteRequest* request : requests) bytes += request->bytes;
-  GiveRoom(bytes);
+  std::uint64_t room = 0;
+  for (const WriteRequest* request : requests) room += request->room;
+  if (room != 0) GiveRoom(room);
   for (WriteRequest* request : requests) {
     if (request->asynchronous) {
       const std::unique_ptr<AsyncWriteRequest> owned(static_cast<AsyncWriteRequest*>(request));

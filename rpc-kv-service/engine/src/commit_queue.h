@@ -74,7 +74,8 @@ class CommitQueue {
   const std::shared_ptr<Clock> clock_;
   const std::uint64_t max_pending_bytes_;
 
-  std::atomic<bool> closing_{false};
+  // What all writers change lies together, and apart from what the leader alone does.
+  alignas(64) std::atomic<bool> closing_{false};
   std::atomic<std::uint64_t> pending_bytes_{0};
   std::atomic<std::uint32_t> room_waiters_{0};
 
@@ -83,14 +84,14 @@ class CommitQueue {
   std::atomic<bool> leading_{false};
 
   // Of the leader.
-  std::deque<WriteRequest*> backlog_;  // oldest first
+  alignas(64) std::deque<WriteRequest*> backlog_;  // oldest first
   std::uint64_t backlog_bytes_ = 0;
   std::vector<WriteRequest*> rest_;
   std::uint32_t expected_ = 1;  // blocking writers that will probably come
   std::uint64_t written_groups_ = 0;
   std::array<CommitGroup, 2> groups_;
 
-  std::atomic<std::uint64_t> finished_groups_{0};
+  alignas(64) std::atomic<std::uint64_t> finished_groups_{0};
   std::atomic<std::int64_t> sync_ns_{0};  // how long finishing a synced group took, lately
 
   std::mutex mutex_;

@@ -173,8 +173,8 @@ void Committer::Finish(CommitGroup& group) {
     if (request->status.ok()) bytes += request->bytes;
   }
   if (!group.status.ok() || group.last_seq == group.first_seq) return;
-  commits_.fetch_add(group.last_seq - group.first_seq, std::memory_order_relaxed);
-  user_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  commits_.store(commits() + (group.last_seq - group.first_seq), std::memory_order_relaxed);
+  user_bytes_.store(user_bytes() + bytes, std::memory_order_relaxed);
   snapshots_.Publish(group.buffer.changes(), group.last_seq);
 }
 

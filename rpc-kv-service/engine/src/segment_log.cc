@@ -99,13 +99,16 @@ Status SegmentLog::Append(GroupBuffer& group, std::uint64_t last_seq,
   for (const Change& change : group.changes()) {
     if (change.deleted) position_.tombstone_bytes += change.location.size;
   }
-  counters_.written_bytes += group.size();
+  counters_.written_bytes.store(
+      counters_.written_bytes.load(std::memory_order_relaxed) + group.size(),
+      std::memory_order_relaxed);
   position_.length = group.end();
   position_.crc = group.segment_crc();
-  counters_.active_bytes = position_.length;
+  counters_.active_bytes.store(position_.length, std::memory_order_relaxed);
   appended_seq_ = last_seq;
   if (pending_mark_end_ != 0) position_.mark_end = std::exchange(pending_mark_end_, 0);
-  ++counters_.groups;
+  counters_.groups.store(counters_.groups.load(std::memory_order_relaxed) + 1,
+                         std::memory_order_relaxed);
   return {};
 }
 

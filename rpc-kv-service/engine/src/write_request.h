@@ -17,7 +17,7 @@ struct WriteRequest {
   bool has_single = false;
   bool rotate = false;  // without operations: closes the active segment, if it has records
   Sync sync = Sync::kDefault;
-  std::uint64_t bytes = 0;  // of keys and values; CommitQueue adds what a request costs besides
+  std::uint64_t bytes = 0;  // of keys and values
 
   Status status;
   Commit commit;
@@ -32,6 +32,7 @@ struct WriteRequest {
   enum State : std::uint32_t { kWaiting, kLead, kDone };
   std::atomic<std::uint32_t> state{kWaiting};
   bool asynchronous = false;
+  std::uint64_t room = 0;         // taken while it waits
   WriteRequest* older = nullptr;  // in the queue
 };
 
