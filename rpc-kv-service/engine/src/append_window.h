@@ -34,10 +34,12 @@ class AppendWindow {
   bool Write(std::uint64_t offset, std::span<const std::string_view> pieces) noexcept;
 
  private:
-  bool Populate(std::uint64_t end) noexcept;
+  void LetGo(std::uint64_t end) noexcept;
+  bool Populate(std::uint64_t offset, std::uint64_t end) noexcept;
 
   char* address_ = nullptr;      // of the byte at begin_
   std::uint64_t begin_ = 0;      // begins a page
+  std::uint64_t let_go_ = 0;     // before it the pages are no longer mapped
   std::uint64_t populated_ = 0;  // up to here the pages are there
   std::uint64_t end_ = 0;
 };

@@ -228,6 +228,11 @@ void CommitQueue::Lead(WriteRequest* own) {
   }
   committer_.Write(
       group, [this, ticket] { AwaitFinished(ticket); }, rest_);
+  if (committer_.WantsWriting()) {
+    const std::lock_guard lock(mutex_);
+    start_writing_ = true;
+    work_.notify_one();
+  }
   for (auto request = rest_.rbegin(); request != rest_.rend(); ++request) {
     backlog_.push_front(*request);
     backlog_bytes_ += (*request)->bytes;
@@ -305,6 +310,13 @@ void CommitQueue::RunWriterThread() {
       writer_leads_ = false;
       lock.unlock();
       Lead(nullptr);
+      lock.lock();
+      continue;
+    }
+    if (start_writing_) {
+      start_writing_ = false;
+      lock.unlock();
+      committer_.StartWriting();
       lock.lock();
       continue;
     }

@@ -5,7 +5,7 @@
 // large group is written while the one before it is synced; small ones wait for the end of the sync
 // instead, because more writers join them. A blocking write leads on its own thread (no hand-off
 // when there is one writer); asynchronous writes are led by the queue's writer thread, which also
-// syncs by interval.
+// syncs by interval, and lets the device begin to write what has been appended.
 //
 // Blocking writers come back at about the same time, because one group has let them go. So a leader
 // waits a moment for as many as there were in the last groups: one sync for all, not for half.
@@ -98,6 +98,7 @@ class CommitQueue {
   std::condition_variable work_;   // wakes the writer thread
   std::condition_variable space_;  // wakes blocking writers that wait for room
   bool writer_leads_ = false;      // mutex_ held: the lead was handed to the writer thread
+  bool start_writing_ = false;     // mutex_ held: the device is to begin
   std::optional<Clock::TimePoint> sync_due_;  // mutex_ held
 
   std::thread writer_;

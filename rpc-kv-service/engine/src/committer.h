@@ -53,6 +53,9 @@ class Committer {
   // Syncs, if the group needs it, makes it visible and fills in the outcomes.
   void Finish(CommitGroup& group);
 
+  // By the leader, after Write; true: time for StartWriting, by any thread.
+  bool WantsWriting() { return log_.WantsWriting(); }
+  void StartWriting() { log_.StartWriting(); }
   // When no group is between Write and Finish.
   Status SyncNow() { return log_.SyncAll(); }
   std::uint64_t unsynced() const noexcept { return log_.unsynced(); }

@@ -114,6 +114,11 @@ Status PosixFile::PrepareAppends(std::uint64_t begin, std::uint64_t end) {
   return FromErrno("preparing appends", path_, error);
 }
 
+void PosixFile::StartWriting(std::uint64_t begin, std::uint64_t end) {
+  (void)::sync_file_range(fd_, static_cast<off_t>(begin), static_cast<off_t>(end - begin),
+                          SYNC_FILE_RANGE_WRITE);
+}
+
 Result<std::uint64_t> PosixFile::Size() {
   struct stat info {};
   if (::fstat(fd_, &info) < 0) return FromErrno("stat", path_, errno);

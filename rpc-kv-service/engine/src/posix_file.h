@@ -36,6 +36,7 @@ class PosixFile final : public File {
   Status Truncate(std::uint64_t size) override;
   Status Allocate(std::uint64_t size) override;
   Status PrepareAppends(std::uint64_t begin, std::uint64_t end) override;
+  void StartWriting(std::uint64_t begin, std::uint64_t end) override;
   Result<std::uint64_t> Size() override;
   void DropCache() override;
 

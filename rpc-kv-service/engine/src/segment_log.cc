@@ -17,6 +17,8 @@ constexpr std::uint64_t kSealAtClose = 4 << 20;
 constexpr std::uint64_t kPrepareLeast = 64 << 10;
 constexpr std::uint64_t kPrepareMost = 64 << 20;
 constexpr std::uint64_t kLargeWrite = 256 << 10;
+// How much may wait to be written to the device before it is told to begin.
+constexpr std::uint64_t kStartWriting = 4 << 20;
 
 }  // namespace
 
@@ -132,6 +134,24 @@ Status SegmentLog::CutTail() {
   return {};
 }
 
+bool SegmentLog::WantsWriting() {
+  const std::uint64_t from = std::max(started_, durable_.load(std::memory_order_relaxed));
+  if (position_.length < from + kStartWriting) return false;
+  started_ = position_.length;
+  const std::lock_guard lock(writing_mutex_);
+  writing_ = {file_, from, position_.length};
+  return true;
+}
+
+void SegmentLog::StartWriting() {
+  Writing writing;
+  {
+    const std::lock_guard lock(writing_mutex_);
+    std::swap(writing, writing_);
+  }
+  if (writing.file != nullptr) writing.file->StartWriting(writing.begin, writing.end);
+}
+
 Status SegmentLog::SyncFile() {
   if (Status status = file_->Sync(); !status.ok()) {
     ++counters_.sync_failures;
@@ -199,7 +219,7 @@ Status SegmentLog::CreateNext(std::uint64_t fid) {
   position_ = {.fid = fid, .length = bytes.size(), .durable = bytes.size()};
   position_.crc.Extend(bytes);
   position_.mark_end = bytes.size();
-  prepared_ = 0;
+  prepared_ = started_ = 0;
   durable_ = bytes.size();
   counters_.active_bytes = position_.length;
   slot_ = segments_.AddActive(fid, file_)->slot();

@@ -69,6 +69,11 @@ class SegmentLog {
   // Appends a group begun by StartGroup with the commits up to `last_seq`. After a failure nothing
   // of it is in the file, or the log is fenced. `drain` returns when no Sync runs.
   Status Append(GroupBuffer& group, std::uint64_t last_seq, const std::function<void()>& drain);
+  // True, once for every few MiB that were appended and not synced: time to call StartWriting.
+  bool WantsWriting();
+  // Any thread. Lets the device begin with what WantsWriting saw, so that the sync that closes the
+  // segment, for which all writers wait, has little left to do.
+  void StartWriting();
   // Makes durable what has been appended; it is at least the first `length` bytes of the active
   // segment and the commits up to `seq`.
   Status Sync(std::uint64_t length, std::uint64_t seq);
@@ -112,10 +117,18 @@ class SegmentLog {
   SegmentPosition position_;
   std::uint32_t slot_ = 0;              // of the active segment
   std::uint64_t prepared_ = 0;          // up to here the file has been prepared, or could not be
+  std::uint64_t started_ = 0;           // up to here the device was told to begin
   bool has_tail_ = false;               // the file may be longer than position_.length
   std::uint64_t pending_mark_end_ = 0;  // of a mark in the group that is being built
   std::uint64_t appended_seq_ = 0;
   std::atomic<std::uint64_t> durable_{0};  // bytes of the active segment known to be on disk
+  struct Writing {
+    std::shared_ptr<File> file;
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  std::mutex writing_mutex_;
+  Writing writing_;  // writing_mutex_ held
   std::mutex fence_mutex_;
   Status fence_;  // set once, before counters_.fenced
   Counters counters_;

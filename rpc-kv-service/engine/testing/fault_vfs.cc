@@ -128,6 +128,9 @@ class FaultVfs::OpenFile final : public File {
     if (Status status = faults_->Check(Call::kAllocate, path_); !status.ok()) return status;
     return file_->PrepareAppends(begin, end);
   }
+  void StartWriting(std::uint64_t begin, std::uint64_t end) override {
+    file_->StartWriting(begin, end);
+  }
   Result<std::uint64_t> Size() override {
     if (Status status = faults_->Check(Call::kSize, path_); !status.ok()) return status;
     return file_->Size();

@@ -166,6 +166,7 @@ class InMemoryVfs::OpenFile final : public File {
     return {};
   }
 
+  void StartWriting(std::uint64_t /*begin*/, std::uint64_t /*end*/) override {}
   Result<std::uint64_t> Size() override {
     const std::lock_guard lock(state_->mutex);
     return std::uint64_t{node_->seen.size()};

@@ -80,6 +80,9 @@ class RecordingVfs::OpenFile final : public File {
     const auto order = log_->Order();
     return log_->Note(About(Call::kAllocate, 0, end), file_->PrepareAppends(begin, end));
   }
+  void StartWriting(std::uint64_t begin, std::uint64_t end) override {
+    file_->StartWriting(begin, end);
+  }
   Result<std::uint64_t> Size() override {
     auto size = file_->Size();
     return log_->Note(About(Call::kSize, 0, size.ok() ? *size : 0), std::move(size));

@@ -41,6 +41,9 @@ class File {
   // reads as zeroes and takes no space until shortly before it is written. An error says only that
   // it was not done; Writes work as ever. Truncate ends it.
   virtual Status PrepareAppends(std::uint64_t begin, std::uint64_t end) = 0;
+  // Begins to write [begin, end) to the device and does not wait, so that a later Sync has less to
+  // do. Promises nothing. Any thread.
+  virtual void StartWriting(std::uint64_t begin, std::uint64_t end) = 0;
   virtual Result<std::uint64_t> Size() = 0;
   // Forgets cached contents, so that the next Read shows what the device holds. Best effort.
   virtual void DropCache() = 0;
