@@ -186,7 +186,8 @@ Result<ReplayedSegment> ReplaySegment(File& file, const std::string& path, std::
                                       SegmentKeys& keys) {
   const auto head = ReadSegmentHead(file, path, fid, file_size, live, store_id);
   if (!head.ok()) return head.status();
-  return Replay(file, path, fid, file_size, live.end(), keys).Run(head->header, head->bytes, live, last_seq);
+  return Replay(file, path, fid, file_size, live.end(), keys)
+      .Run(head->header, head->bytes, live, last_seq);
 }
 
 }  // namespace weir::kv
