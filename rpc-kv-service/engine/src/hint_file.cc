@@ -1,5 +1,7 @@
 #include "hint_file.h"
 
+#include <algorithm>
+
 #include "coding.h"
 #include "crc32c.h"
 
@@ -76,6 +78,13 @@ Hint::Parsed Hint::Parse(std::string_view bytes, std::shared_ptr<const void> own
   }
   parsed.hint = std::move(hint);
   return parsed;
+}
+
+std::size_t Hint::BlockFor(std::string_view key) const noexcept {
+  const auto above =
+      std::upper_bound(blocks_.begin(), blocks_.end(), key,
+                       [](std::string_view k, const Block& block) { return k < block.first_key; });
+  return above == blocks_.begin() ? 0 : static_cast<std::size_t>(above - blocks_.begin()) - 1;
 }
 
 // `blocks_within`: no more bytes than that can be blocks in the hint itself.

@@ -68,6 +68,8 @@ class Hint {
   static std::unique_ptr<KeyRun> NewOrderedRun(std::shared_ptr<const Hint> hint);
   std::string ParseFooter(std::string_view footer, std::uint64_t blocks_within);
   std::string ParseTable(std::string_view table, std::string_view blocks);
+  // The block that holds the first key from `key` on, or the one before it.
+  std::size_t BlockFor(std::string_view key) const noexcept;
 
   std::shared_ptr<const void> owner_;
   StoreId store_id_{};

@@ -11,12 +11,7 @@ class OrderedRun final : public KeyRun {
   explicit OrderedRun(std::shared_ptr<const Hint> hint) : hint_(std::move(hint)) {}
 
   void Seek(std::string_view key) override {
-    const auto& blocks = hint_->blocks_;
-    const auto above = std::upper_bound(
-        blocks.begin(), blocks.end(), key,
-        [](std::string_view k, const Hint::Block& block) { return k < block.first_key; });
-    next_block_ = static_cast<std::size_t>(above - blocks.begin());
-    if (next_block_ > 0) --next_block_;
+    next_block_ = hint_->BlockFor(key);
     while (Next()) {
       if (entry_.key >= key) {
         held_ = true;
