@@ -52,7 +52,7 @@ struct MergePolicy {
   // Automatic merges run when garbage is more than this part of all data, 0..1.
   double trigger = 0.2;
   // Most bytes a second that a merge reads and writes together; 0: no limit.
-  std::uint64_t bytes_per_second = 64 << 20;
+  std::uint64_t bytes_per_second = 48 << 20;
   // How often the statistics are looked at.
   std::chrono::milliseconds check_every{1000};
 };
