@@ -67,7 +67,9 @@ void AppendWindow::LetGo(std::uint64_t end) noexcept {
 
 // A part of what the file holds, so that a small one stays small, up to kPopulateMost at a time.
 bool AppendWindow::Populate(std::uint64_t offset, std::uint64_t end) noexcept {
-  LetGo(offset - offset % kPage);
+  const std::uint64_t page = offset - offset % kPage;
+  LetGo(page);
+  populated_ = std::max(populated_, page);  // what others have written needs no pages here
   const std::uint64_t more = std::clamp(end / 4, kPage, kPopulateMost);
   end = std::min((end + more) / kPage * kPage, end_);
   while (::madvise(address_ + (populated_ - begin_), end - populated_, MADV_POPULATE_WRITE) != 0) {

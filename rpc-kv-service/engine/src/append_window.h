@@ -29,8 +29,8 @@ class AppendWindow {
   int Open(int fd, std::uint64_t begin, std::uint64_t end) noexcept;
   void Close() noexcept;
 
-  // Copies the pieces to `offset`, which is where the last ones ended or `begin`, and what follows
-  // it. False, having done nothing, if not all of that is mapped and can be given room.
+  // Copies the pieces to `offset`, not before where the last ones ended, and what follows it.
+  // False, having done nothing, if not all of that is mapped and can be given room.
   bool Write(std::uint64_t offset, std::span<const std::string_view> pieces) noexcept;
 
  private:

@@ -135,7 +135,7 @@ void MergeOutput::FinishHint() {
   if (hint_ == nullptr) return;
   if (Status status = hint_->Finish(store_id_, written_.back().facts, Durability::kNow);
       !status.ok()) {
-    LogWarning(std::string(status.message()) + "; the segment has no hint for now");
+    LogWarning(std::string(status.message()) + "; the hint is written later");
   }
   hint_.reset();
 }
